@@ -1,0 +1,79 @@
+"""Decoding: bytes or a path to a square uint8 tensor, and a count of what could not be read."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from fra_zoo.errors import FraZooError
+
+
+def decode(image: Any, size: int) -> UInt8[Tensor, "3 size size"]:
+    """An image of a dataset as RGB at `size` x `size` pixels; other aspect ratios are stretched.
+
+    Args:
+        image: a PIL image, or a dict with `bytes` or `path`, as HF Datasets gives when it does not decode.
+
+    Raises:
+        OSError, SyntaxError, ValueError: if the image is missing, truncated or broken.
+    """
+    if isinstance(image, dict):
+        image = PIL.Image.open(io.BytesIO(image["bytes"]) if image.get("bytes") else image["path"])
+    with image:
+        image.draft("RGB", (size, size))
+        rgb = image.convert("RGB")
+    if rgb.size != (size, size):
+        rgb = rgb.resize((size, size), PIL.Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+
+
+UNREADABLE = (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError)
+
+
+def image_name(image: Any, row: int) -> str:
+    """How to name an image in a message."""
+    path = image.get("path") if isinstance(image, dict) else None
+    return path or f"row {row}"
+
+
+class BadImages:
+    """Counts unreadable images and stops the run when there are too many.
+
+    Args:
+        total: images in the dataset.
+        limit: largest share that may be bad.
+    """
+
+    def __init__(self, total: int, limit: float = 0.01) -> None:
+        self.total, self.limit = total, limit
+        self.names: dict[int, str] = {}
+
+    def add(self, row: int, name: str) -> None:
+        """Note a bad image; raises `FraZooError` with the list once their share is over the limit."""
+        self.names[row] = name
+        if len(self.names) > self.limit * self.total:
+            raise FraZooError(
+                f"{self.report()} That is more than {self.limit:.1%} of {self.total}; mend or remove them, "
+                "or raise bad_images_limit"
+            )
+
+    def report(self) -> str:
+        """One line that counts and names them; empty if there are none."""
+        if not self.names:
+            return ""
+        shown = ", ".join(list(self.names.values())[:20])
+        more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
+        return f"{len(self.names)} unreadable image(s) were skipped: {shown}{more}."
+
+
+def decode_mask(mask: Any, size: int) -> Int[Tensor, "size size"]:
+    """A map of region numbers at `size` x `size` pixels, nearest neighbour."""
+    with PIL.Image.open(io.BytesIO(mask["bytes"])) as image:
+        numbers = image.convert("L").resize((size, size), PIL.Image.Resampling.NEAREST)
+    return torch.from_numpy(np.array(numbers)).long()

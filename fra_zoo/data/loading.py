@@ -1,0 +1,172 @@
+"""From a dataset to uint8 batches: decoding, resizing, caching, order and sharding; no augmentation.
+
+The order of an epoch is a function of (seed, epoch) alone, and a process takes its slice of every global batch. So a
+run may start in the middle of an epoch without reading what came before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
+
+from fra_zoo.data.base import FaceData
+from fra_zoo.data.images import UNREADABLE, BadImages, decode, image_name
+from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.views.random import sample_keys, uniform
+
+Cache = Literal["none", "ram", "device"]
+CACHES = ("none", "ram", "device")
+COLUMNS = ("label", "votes")
+_MAX_NEIGHBOURS = 100
+
+
+class Faces(Dataset[dict[str, Any]]):
+    """Map-style decoding of a `FaceData`; a bad image gives its place to the next readable one.
+
+    Items hold `image` uint8 (3, size, size), `index`, `bad` (the row that could not be read, or -1) and the data's
+    `label` and `votes`.
+    """
+
+    def __init__(self, data: FaceData, size: int) -> None:
+        self.data, self.size = data, size
+        self._rows = data.dataset
+        present = [name for name in COLUMNS if name in self._rows.column_names]
+        self.columns = {name: torch.as_tensor(self._rows.with_format(None)[name][:]) for name in present}
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        for readable in range(row, row + _MAX_NEIGHBOURS):
+            readable %= len(self)
+            try:
+                image = decode(self._rows[readable]["image"], self.size)
+            except UNREADABLE:
+                continue
+            item = {"image": image, "index": readable, "bad": -1 if readable == row else row}
+            return item | {name: column[readable] for name, column in self.columns.items()}
+        raise FraZooError(f"{_MAX_NEIGHBOURS} images in a row are unreadable, from {self.name(row)} on")
+
+    def name(self, row: int) -> str:
+        """The file or row of an image."""
+        return image_name(self._rows[row]["image"], row)
+
+
+class FaceLoader:
+    """Batches of one process.
+
+    Args:
+        faces: what to read.
+        batch_size: for this process.
+        rank, world: this process among all.
+        seed: of the order.
+        shuffle: a new order every epoch; else the dataset's, and the last batch may be small.
+        balance: draw with replacement, every class alike.
+        workers: decoding processes (without cache).
+        cache: `none`, `ram` (decoded once, kept here) or `device` (kept on `device`).
+        bad_limit: share of unreadable images that stops the run.
+    """
+
+    def __init__(
+        self,
+        faces: Faces,
+        batch_size: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        seed: int = 0,
+        shuffle: bool = True,
+        balance: bool = False,
+        workers: int = 0,
+        cache: Cache = "none",
+        device: torch.device | str = "cpu",
+        bad_limit: float = 0.01,
+    ) -> None:
+        if cache not in CACHES:
+            raise FraZooError(f"unknown cache '{cache}'; {nearest(cache, CACHES)}")
+        self.faces, self.batch_size, self.rank, self.world = faces, batch_size, rank, world
+        self.seed, self.shuffle, self.balance, self.workers = seed, shuffle, balance, workers
+        self.bad = BadImages(len(faces), bad_limit)
+        if shuffle and self.steps_per_epoch == 0:
+            raise FraZooError(
+                f"{len(faces)} images do not fill one batch of {batch_size * world}; take a smaller batch_size"
+            )
+        self._cached: dict[str, Tensor] | None = None
+        if cache != "none":
+            self._cached = self._decode_all(torch.device(device) if cache == "device" else torch.device("cpu"))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch; incomplete global batches are left out when shuffling."""
+        whole = self.batch_size * self.world
+        return len(self.faces) // whole if self.shuffle else -(-len(self.faces) // whole)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[dict[str, Any]]:
+        """Batches of this process from number `start` on; `index` stays on the CPU."""
+        batches = self._batches(epoch)[start:]
+        if self._cached is not None:
+            for rows in batches:
+                yield self._gather(rows)
+            return
+        loader = DataLoader(
+            self.faces,
+            batch_sampler=[rows.tolist() for rows in batches],  # pyright: ignore[reportArgumentType]
+            num_workers=self.workers,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=False,
+        )
+        for batch in loader:
+            self._note_bad(batch["bad"])
+            yield batch
+
+    def _batches(self, epoch: int) -> list[Int[Tensor, " b"]]:
+        order = self._order(epoch)
+        whole = self.batch_size * self.world
+        starts = [step * whole + self.rank * self.batch_size for step in range(self.steps_per_epoch)]
+        return [rows for rows in (order[first : first + self.batch_size] for first in starts) if len(rows)]
+
+    def _order(self, epoch: int) -> Int[Tensor, " n"]:
+        rows = torch.arange(len(self.faces))
+        if not self.shuffle:
+            return rows
+        draws = uniform(sample_keys(self.seed, epoch, rows), 1)[:, 0]
+        if not self.balance:
+            return draws.argsort()
+        label = self.faces.columns["label"]
+        weight = 1.0 / torch.bincount(label).clamp(min=1).double()[label]
+        edges = weight.cumsum(0)
+        return torch.searchsorted(edges, draws * edges[-1]).clamp(max=len(rows) - 1)
+
+    def _decode_all(self, device: torch.device) -> dict[str, Tensor]:
+        size = self.faces.size
+        images = torch.empty(len(self.faces), 3, size, size, dtype=torch.uint8)
+        index = torch.arange(len(self.faces))
+        loader = DataLoader(self.faces, batch_size=256, num_workers=self.workers)
+        done = 0
+        bar = tqdm(total=len(self.faces), desc="decoding", unit="image", leave=False, disable=self.rank != 0)
+        for batch in loader:
+            self._note_bad(batch["bad"])
+            count = len(batch["image"])
+            images[done : done + count], index[done : done + count] = batch["image"], batch["index"]
+            done += count
+            bar.update(count)
+        bar.close()
+        return {"image": images.to(device), "index": index}
+
+    def _gather(self, rows: Tensor) -> dict[str, Any]:
+        assert self._cached is not None
+        index = self._cached["index"][rows]
+        images = self._cached["image"]
+        batch = {"image": images[rows.to(images.device, non_blocking=True)], "index": index}
+        return batch | {name: column[index] for name, column in self.faces.columns.items()}
+
+    def _note_bad(self, rows: Tensor) -> None:
+        for row in rows[rows >= 0].tolist():
+            if row not in self.bad.names:
+                self.bad.add(row, self.faces.name(row))

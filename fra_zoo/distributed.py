@@ -1,0 +1,43 @@
+"""Collectives that a gradient runs through; the identity on one process.
+
+With a loss averaged over W processes (as DDP averages gradients) these give the gradient of one process on the joined
+batch, which an in-place `dist.all_reduce` does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """Number of processes in the default group, 1 when there is none."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+class _AllReduceSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        total = grads[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+
+def sum_across_processes(x: Tensor) -> Tensor:
+    """Elementwise sum over the processes, differentiable; same shape as `x`."""
+    return x if world_size() == 1 else _AllReduceSum.apply(x)  # type: ignore[no-any-return]
+
+
+def mean_across_processes(x: Tensor) -> Tensor:
+    """Elementwise mean over the processes, differentiable; same shape as `x`."""
+    size = world_size()
+    return x if size == 1 else sum_across_processes(x) / size

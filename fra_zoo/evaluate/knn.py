@@ -1,0 +1,31 @@
+"""k-nearest-neighbour classification of frozen features."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fra_zoo.evaluate.base import EVALUATORS, Features
+from fra_zoo.evaluate.metrics import classification_metrics
+
+
+@EVALUATORS.register("knn")
+def knn(train: Features, test: Features, classes: int, k: int = 20, temperature: float = 0.07) -> dict[str, float]:
+    """Vote of the `k` nearest by cosine, each with weight `exp(cos / temperature)`.
+
+    Source: Wu et al. 2018 (arXiv 1805.01978) section 3.4, on centred features.
+    """
+    return classification_metrics(knn_scores(train, test.x, classes, k, temperature), test.y)
+
+
+def knn_scores(train: Features, x: Tensor, classes: int, k: int = 20, temperature: float = 0.07) -> Tensor:
+    """Class scores (n, classes) that sum to 1."""
+    centre = train.x.mean(0)
+    bank = F.normalize(train.x - centre, dim=1)
+    one_hot = F.one_hot(train.y, classes).float()
+    scores = []
+    for chunk in (x - centre).split(1024):
+        cosine, nearest = (F.normalize(chunk, dim=1) @ bank.T).topk(min(k, len(bank)), dim=1)
+        scores.append(((cosine / temperature).softmax(1)[:, :, None] * one_hot[nearest]).sum(1))
+    return torch.cat(scores)

@@ -1,0 +1,91 @@
+"""Exports: a folder that plain timm and plain transformers load, with the method's heads beside the backbone."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from fra_zoo.labels import LabelSpace
+from fra_zoo.views.spec import ViewSpec
+
+CONFIG, WEIGHTS, HEADS, HEADS_CONFIG = "config.json", "model.safetensors", "heads.safetensors", "heads.json"
+
+
+def export_model(
+    model: nn.Module,
+    folder: str | Path,
+    *,
+    view: ViewSpec,
+    labels: LabelSpace | None = None,
+    license: str = "apache-2.0",
+    heads: dict[str, nn.Module] | None = None,
+    heads_config: dict[str, Any] | None = None,
+) -> Path:
+    """Write a timm model to `folder`: `config.json`, `model.safetensors` and, if there are heads, `heads.*`.
+
+    The config names the plain timm architecture and our own preprocessing, so the folder loads with
+    `timm.create_model("local-dir:FOLDER")` and with transformers' Auto classes, without fra_zoo.
+
+    Args:
+        model: the timm model.
+        view: its size and normalisation are those of inference.
+        labels: class names, for a classifier.
+        license: of the weights.
+        heads: modules to keep beside the backbone, by name; a prefix of their keys.
+        heads_config: how to build them again.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    own_cfg = {
+        "tag": "",
+        "license": license,
+        "input_size": (3, view.size, view.size),
+        "mean": view.mean,
+        "std": view.std,
+        "interpolation": view.interpolation,
+        "crop_pct": 1.0,
+        "crop_mode": "squash",
+    }
+    plain = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    plain.pretrained_cfg = plain.default_cfg = _plain_cfg(model.pretrained_cfg) | own_cfg  # type: ignore[assignment]
+    model_config = {"label_names": list(labels.classes)} if labels else {}
+    timm.models.save_for_hf(plain, str(folder), model_config=model_config, safe_serialization=True)
+    config = json.loads((folder / CONFIG).read_text())
+    # transformers passes num_classes itself and fails on a second one (timm 1.0.31 always writes it).
+    config.get("model_args", {}).pop("num_classes", None)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+    if heads:
+        tensors = {
+            f"{name}.{key}": value.detach().cpu().contiguous()
+            for name, head in heads.items()
+            for key, value in head.state_dict().items()
+        }
+        save_file(tensors, folder / HEADS)
+        (folder / HEADS_CONFIG).write_text(json.dumps(heads_config or {}, indent=2) + "\n")
+    return folder
+
+
+_WEIGHTS_OF_OTHERS = (
+    "url file state_dict hf_hub_id hf_hub_filename source origin_url paper_name paper_ids notes description "
+    "test_input_size test_crop_pct label_offset label_names label_descriptions"
+).split()
+
+
+def _plain_cfg(cfg: Any) -> dict[str, Any]:
+    """A timm config without what it says of other people's weights."""
+    return {key: value for key, value in dict(cfg).items() if key not in _WEIGHTS_OF_OTHERS}
+
+
+def export_folder(path: str | Path) -> Path:
+    """The export of a run folder, or the folder itself if it is one."""
+    path = Path(path)
+    return path / "export" if (path / "export" / CONFIG).is_file() else path
+
+

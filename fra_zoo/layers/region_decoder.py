@@ -1,0 +1,109 @@
+"""Learned region queries, decoded against a feature map into mask embeddings.
+
+FRA (arXiv 2403.02138) section 3.2, after DETR (arXiv 2005.12872) and MaskFormer (arXiv 2107.06278): post-norm
+transformer decoder layers over N queries, sine positions on the map, a final layer norm and a three-layer MLP.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+SINE_TEMPERATURE = 10_000.0
+
+
+def sine_positions(height: int, width: int, dim: int, like: Tensor) -> Float[Tensor, "pixels dim"]:
+    """2-D sine positions, rows axis first, each axis normalised to (0, 2 pi]; DETR section A.4.
+
+    Args:
+        height, width: size of the map.
+        dim: channels, a multiple of 4 or else even (half an axis).
+        like: gives device and dtype; the sines are float32 numbers in any case, as published.
+    """
+    half = dim // 2
+    channel = torch.arange(half, device=like.device, dtype=torch.float32)
+    frequency = SINE_TEMPERATURE ** (2 * torch.div(channel, 2, rounding_mode="floor") / half)
+
+    def axis(length: int) -> Tensor:
+        place = torch.arange(1, length + 1, device=like.device, dtype=torch.float32) / (length + 1e-6) * (2 * math.pi)
+        angle = place[:, None] / frequency
+        return torch.stack((angle[:, 0::2].sin(), angle[:, 1::2].cos()), dim=2).flatten(1)
+
+    rows = axis(height)[:, None].expand(height, width, half)
+    columns = axis(width)[None].expand(height, width, half)
+    return torch.cat((rows, columns), dim=2).flatten(0, 1).to(like.dtype)
+
+
+class DecoderLayer(nn.Module):
+    """One post-norm decoder layer: self-attention, cross-attention to the map, feed-forward."""
+
+    def __init__(self, dim: int, heads: int, ffn_dim: int, dropout: float) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(dim, heads, dropout=dropout, batch_first=True)
+        self.multihead_attn = nn.MultiheadAttention(dim, heads, dropout=dropout, batch_first=True)
+        self.linear1 = nn.Linear(dim, ffn_dim)
+        self.linear2 = nn.Linear(ffn_dim, dim)
+        self.norm1, self.norm2, self.norm3 = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, content: Tensor, query: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+        place = content + query
+        attended, _ = self.self_attn(place, place, content, need_weights=False)
+        content = self.norm1(content + self.dropout(attended))
+        attended, _ = self.multihead_attn(content + query, keys, memory, need_weights=False)
+        content = self.norm2(content + self.dropout(attended))
+        hidden = self.dropout(torch.relu(self.linear1(content)))
+        return self.norm3(content + self.dropout(self.linear2(hidden)))
+
+
+class RegionDecoder(nn.Module):
+    """Feature map (b, c, h, w) to mask embeddings (b, regions, dim).
+
+    Args:
+        in_channels: channels of the map.
+        dim: width of the decoder and of the embeddings; a multiple of `heads` and even.
+        regions: number of queries N.
+        layers: decoder layers (the paper has 1, the published code 2).
+        heads, ffn_dim, dropout: of each layer; `ffn_dim=None` is `dim`, as published.
+
+    The first layer's content starts at zero, so its self-attention has no value to give and its weights get no
+    gradient at the start; that is the published design too.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        dim: int = 256,
+        regions: int = 8,
+        layers: int = 1,
+        heads: int = 8,
+        ffn_dim: int | None = None,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.input_proj = nn.Conv2d(in_channels, dim, 1)
+        self.query_embed = nn.Embedding(regions, dim)
+        self.layers = nn.ModuleList(DecoderLayer(dim, heads, ffn_dim or dim, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+        self.mask_embed = nn.Sequential(
+            nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim)
+        )
+        for parameter in self.layers.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+        nn.init.kaiming_uniform_(self.input_proj.weight, a=1)
+        nn.init.zeros_(self.input_proj.bias)  # type: ignore[arg-type]
+
+    def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n d"]:
+        memory = self.input_proj(maps).flatten(2).transpose(1, 2)
+        positions = sine_positions(maps.shape[2], maps.shape[3], self.dim, self.query_embed.weight)
+        keys = memory + positions.to(memory.dtype)
+        query = self.query_embed.weight.expand(len(maps), -1, -1)
+        content = torch.zeros_like(query)
+        for layer in self.layers:
+            content = layer(content, query, keys, memory)
+        return self.mask_embed(self.norm(content))

@@ -1,0 +1,59 @@
+"""Facial regions: heatmaps, region pooling and the semantic relation between networks.
+
+Symbols: q region query embedding, f dense feature, s assignment logits, m heatmap. FRA (arXiv 2403.02138) section 3.2.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from fra_zoo.distributed import mean_across_processes
+
+
+def region_similarity(q: Float[Tensor, "b n d"], f: Float[Tensor, "b d h w"]) -> Float[Tensor, "b n h w"]:
+    """Cosine between every region query and every pixel."""
+    q, f = F.normalize(q, dim=2), F.normalize(f, dim=1)
+    return (q @ f.flatten(2)).unflatten(2, f.shape[2:])
+
+
+def heatmaps(similarity: Float[Tensor, "b n h w"], beta: float) -> Float[Tensor, "b n h w"]:
+    """Softmax over the regions of `beta * similarity`, plus 1e-7 so that no region is ever empty."""
+    return (beta * similarity).softmax(dim=1) + 1e-7
+
+
+def pool_regions(maps: Float[Tensor, "b c h w"], m: Float[Tensor, "b n h w"]) -> Float[Tensor, "b n c"]:
+    """Mean feature of each region, weighted by its heatmap: `sum_uv m f / sum_uv m`."""
+    weights = m.flatten(2)
+    weights = weights / weights.sum(2, keepdim=True)
+    return weights.to(maps.dtype) @ maps.flatten(2).transpose(1, 2)
+
+
+def relation_cross_entropy(
+    student: Float[Tensor, "pixels n"],
+    teacher: Float[Tensor, "pixels n"],
+    student_temperature: float,
+) -> Float[Tensor, ""]:
+    """Mean over pixels of the cross-entropy between assignment logits and the target's probabilities."""
+    return -(teacher * F.log_softmax(student / student_temperature, dim=1)).sum(1).mean()
+
+
+def mean_entropy_gap(student: Float[Tensor, "pixels n"], temperature: float) -> Float[Tensor, ""]:
+    """`log n - H(mean assignment)`, the mean over the pixels of all processes; 0 when all regions are used alike.
+
+    Source: the mean-entropy maximisation of MSN (arXiv 2204.07141) equation 2.
+    """
+    mean = mean_across_processes((student / temperature).softmax(1).mean(0))
+    return math.log(student.shape[1]) + torch.xlogy(mean, mean).sum()
+
+
+@torch.no_grad()
+def region_usage_entropy(m: Float[Tensor, "b n h w"]) -> Float[Tensor, ""]:
+    """Entropy of the mean heatmap over `log n`: 1 when all regions are used alike, 0 when one takes all."""
+    share = m.mean((0, 2, 3))
+    share = share / share.sum()
+    return -torch.xlogy(share, share).sum() / math.log(m.shape[1])

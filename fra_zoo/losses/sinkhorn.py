@@ -1,0 +1,24 @@
+"""Sinkhorn balancing of assignments."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fra_zoo.distributed import sum_across_processes, world_size
+
+
+@torch.no_grad()
+def sinkhorn(scores: Float[Tensor, "samples n"], iterations: int = 3) -> Float[Tensor, "samples n"]:
+    """Scale positive scores so that every column is used alike and every row sums to 1.
+
+    Columns are balanced over the samples of all processes. Source: Cuturi 2013 (arXiv 1306.0895), as in SwAV
+    (arXiv 2006.09882) algorithm 1.
+    """
+    q = scores / sum_across_processes(scores.sum())
+    samples = scores.shape[0] * world_size()
+    for _ in range(iterations):
+        q = q / sum_across_processes(q.sum(0, keepdim=True)) / scores.shape[1]
+        q = q / q.sum(1, keepdim=True) / samples
+    return q * samples

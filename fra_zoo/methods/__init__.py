@@ -1,0 +1,45 @@
+"""Self-supervised methods, one file each; `create_method` and `list_methods` are the door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from fra_zoo.methods.base import METHODS, Method
+
+
+def list_methods(pattern: str = "*") -> list[str]:
+    """Names of the registered methods that match a shell pattern."""
+    return METHODS.list(pattern)
+
+
+def create_method(
+    name: str,
+    backbone: str | nn.Module,
+    *,
+    image_size: int = 224,
+    preset: str | None = None,
+    backbone_args: dict[str, Any] | None = None,
+    **options: Any,
+) -> Method:
+    """A self-supervised method over any backbone.
+
+    Args:
+        name: a registered method, such as `fra` or `byol`.
+        backbone: any timm or zoo name, or a module.
+        image_size: side of the views in pixels.
+        preset: a named set of options, such as FRA's `official`.
+        backbone_args: passed to timm when `backbone` is a name, such as `{"output_stride": 16}`.
+        **options: fields of the method's `Config`.
+
+    Raises:
+        FraZooError: for an unknown name or option, or a backbone that has no usable dense map at this size.
+    """
+    method = METHODS.get(name)
+    config = method.options(preset, options)
+    if isinstance(backbone, str):
+        from fra_zoo.models.build import build_backbone
+
+        backbone = build_backbone(backbone, image_size, zero_init_last=method.zero_init_last, **(backbone_args or {}))
+    return method(backbone, image_size, config)

@@ -1,0 +1,117 @@
+"""What self-supervised methods share: the registry, their options, and the pair of an online and a target network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.layers.ema import ema_update, frozen_copy, momentum_at
+from fra_zoo.layers.features import DenseFeatures
+from fra_zoo.registry import Registry
+from fra_zoo.task import Task
+from fra_zoo.views.spec import ViewSpec
+
+METHODS: Registry[type[Method]] = Registry("method", "fra_zoo.methods")  # noqa: F821
+
+
+@dataclass
+class MethodConfig:
+    """Options that every method has."""
+
+
+class Method(Task):
+    """A self-supervised method over a backbone.
+
+    Args:
+        backbone: a timm model without a classifier, or any module that gives a (b, c, h, w) map.
+        image_size: side of the views in pixels.
+        config: the method's options.
+    """
+
+    Config: ClassVar[type[MethodConfig]] = MethodConfig
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    zero_init_last: ClassVar[bool] = True
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.views = self.make_views(image_size)
+
+    def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
+        """The method's augmentations at this size."""
+        raise NotImplementedError
+
+    @classmethod
+    def options(cls, preset: str | None, given: dict[str, Any]) -> Any:
+        """The config from a preset and options; an unknown one raises `FraZooError` with the nearest."""
+        if preset is not None and preset not in cls.presets:
+            raise FraZooError(f"unknown preset '{preset}'; {nearest(preset, cls.presets)}")
+        known = {field.name for field in fields(cls.Config)}
+        for name in given:
+            if name not in known:
+                raise FraZooError(f"unknown option '{name}'; {nearest(name, known)}")
+        return cls.Config(**{**cls.presets.get(preset or "", {}), **given})
+
+
+@dataclass
+class MomentumConfig(MethodConfig):
+    """Options of methods with a target network.
+
+    Attributes:
+        momentum: share of the old target that each step keeps.
+        momentum_schedule: `cosine` lets it rise to 1, `constant` does not.
+    """
+
+    momentum: float = 0.996
+    momentum_schedule: str = "cosine"
+
+    def __post_init__(self) -> None:
+        if self.momentum_schedule not in ("cosine", "constant"):
+            raise FraZooError(
+                f"momentum_schedule '{self.momentum_schedule}' is unknown; {nearest(self.momentum_schedule, ('cosine', 'constant'))}"
+            )
+        if not 0.0 <= self.momentum <= 1.0:
+            raise FraZooError(f"momentum {self.momentum} is not between 0 and 1")
+
+
+class MomentumMethod(Method):
+    """An online network that learns and a target network that follows it as a moving average of its parameters.
+
+    The target stays in training mode: its batch norms use the statistics of their own batch.
+    """
+
+    online: nn.Module
+    target: nn.Module
+
+    def set_networks(self, online: nn.Module) -> None:
+        """Take the online network and copy it into the target."""
+        self.online = online
+        self.target = frozen_copy(online)
+
+    @property
+    def features(self) -> DenseFeatures:
+        """The online backbone with its layout rule."""
+        return self.online.features  # type: ignore[return-value]
+
+    @property
+    def backbone(self) -> nn.Module:
+        return self.features.backbone
+
+    def embed(self, images: Tensor) -> Tensor:
+        return self.features.pooled(images)
+
+    def after_step(self, step: int, total_steps: int) -> None:
+        config = self.config
+        momentum = momentum_at(step, total_steps, config.momentum, config.momentum_schedule)
+        ema_update(self.target, self.online, momentum)
+
+    def both_networks(self, views: list[Tensor]) -> tuple[list[Any], list[Any]]:
+        """Online and target outputs for each view; one pass per view, so that batch norms see one view at a time."""
+        online = [self.online(view) for view in views]
+        with torch.no_grad():
+            target = [self.target(view) for view in views]
+        return online, target

@@ -1,0 +1,69 @@
+"""BYOL: Bootstrap Your Own Latent (arXiv 2006.07733).
+
+Symbols: z projection, p prediction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from fra_zoo.layers.features import DenseFeatures
+from fra_zoo.layers.mlp import MLPHead
+from fra_zoo.losses.cosine import cosine_distance
+from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.task import Batch, Recipe
+from fra_zoo.views.spec import ViewSpec, byol_views
+
+
+@dataclass
+class BYOLConfig(MomentumConfig):
+    """Options of BYOL.
+
+    Attributes:
+        hidden_dim, dim: hidden and output width of projector and predictor.
+    """
+
+    hidden_dim: int = 4096
+    dim: int = 256
+
+
+class BYOLNetwork(nn.Module):
+    """Backbone and projector: images to (pooled embedding, z)."""
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: BYOLConfig) -> None:
+        super().__init__()
+        self.features = DenseFeatures(backbone, image_size)
+        self.projector = MLPHead(self.features.pooled_dim, config.hidden_dim, config.dim, hidden_bias=True)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        pooled = self.features.pooled(images)
+        return pooled, self.projector(pooled)
+
+
+@METHODS.register("byol")
+class BYOL(MomentumMethod):
+    """Predict the target's projection of the other view; loss `2 - 2 cos`, summed over both directions."""
+
+    Config = BYOLConfig
+    recipe = Recipe("lars", lr_per_256=0.45, weight_decay=1e-6, warmup_epochs=10, epochs=100, batch_size=512)
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: BYOLConfig) -> None:
+        super().__init__(backbone, image_size, config)
+        self.set_networks(BYOLNetwork(backbone, image_size, config))
+        self.predictor = MLPHead(config.dim, config.hidden_dim, config.dim, hidden_bias=True)
+
+    def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
+        return byol_views(image_size)
+
+    def heads(self) -> dict[str, nn.Module]:
+        return {"projector": self.online.projector, "predictor": self.predictor}  # type: ignore[dict-item]
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        online, target = self.both_networks(batch["views"])
+        (pooled, z1), (_, z2) = online
+        (_, t1), (_, t2) = target
+        p1, p2 = self.predictor(z1), self.predictor(z2)
+        loss = (cosine_distance(p1.float(), t2.float()) + cosine_distance(p2.float(), t1.float())).mean()
+        return {"loss": loss, "features": pooled.detach()}

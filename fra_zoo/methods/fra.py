@@ -1,0 +1,232 @@
+"""FRA: Facial Region Awareness (CVPR 2024, arXiv 2403.02138).
+
+Symbols: z projection of the face, z_m of the regions, p and p_m their predictions, q mask embeddings of the region
+queries, f dense features, s assignment logits (cosine of q and f), m heatmaps. A hat of the paper is `target` here.
+
+Two forms. The default is the paper's; `preset="official"` is the published code's, which differs in the ways that
+docs/methods/fra.md lists, and agrees with it to 1e-9 in float64 (tests/parity).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fra_zoo.distributed import mean_across_processes
+from fra_zoo.errors import FraZooError
+from fra_zoo.layers.features import DenseFeatures
+from fra_zoo.layers.mlp import MLPHead, apply_per_pixel, apply_per_region
+from fra_zoo.layers.region_decoder import RegionDecoder
+from fra_zoo.losses.cosine import cosine_distance, cross_region_similarity
+from fra_zoo.losses.region import (
+    heatmaps,
+    mean_entropy_gap,
+    pool_regions,
+    region_similarity,
+    region_usage_entropy,
+    relation_cross_entropy,
+)
+from fra_zoo.losses.sinkhorn import sinkhorn
+from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.task import Batch, Recipe
+from fra_zoo.views.spec import ViewSpec, byol_views
+
+PROTOTYPE_MOMENTUM = 0.9
+
+
+@dataclass
+class FRAConfig(MomentumConfig):
+    """Options of FRA.
+
+    Attributes:
+        regions: number N of region queries.
+        dim, hidden_dim: output and hidden width of projectors, predictors and the decoder (`dim`).
+        decoder_layers, decoder_heads, dropout: of the region decoder.
+        beta: sharpness of the heatmaps, `softmax(beta * s)`.
+        global_weight: share of the whole face in the consistency loss (lambda_c).
+        relation_weight: weight of the semantic relation loss.
+        student_temperature, teacher_temperature: of the assignments in that loss.
+        balance_teacher: Sinkhorn iterations on the target's assignments; 0 is off.
+        mean_entropy_weight: weight of the pull towards using all regions alike.
+        uniformity_weight: weight of the push between different regions of a face (published code: 0.02).
+        share_queries: one set of mask embeddings for the whole batch, their mean, instead of one for each face.
+        decay_norms: weight decay and LARS adaptation for the heads' norm weights too, as published.
+    """
+
+    regions: int = 8
+    dim: int = 256
+    hidden_dim: int = 4096
+    decoder_layers: int = 1
+    decoder_heads: int = 8
+    dropout: float = 0.1
+    beta: float = 10.0
+    global_weight: float = 0.5
+    relation_weight: float = 0.1
+    student_temperature: float = 0.1
+    teacher_temperature: float = 0.04
+    balance_teacher: int = 3
+    mean_entropy_weight: float = 1.0
+    uniformity_weight: float = 0.0
+    share_queries: bool = False
+    decay_norms: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.regions < 2:
+            raise FraZooError(f"regions {self.regions} is too few: the heatmaps are a softmax over at least 2")
+        if self.dim % self.decoder_heads or self.dim % 2:
+            raise FraZooError(f"dim {self.dim} must be even and a multiple of decoder_heads {self.decoder_heads}")
+
+
+class FRAOutput(NamedTuple):
+    """What a network sees in a view."""
+
+    pooled: Float[Tensor, "b e"]
+    z: Float[Tensor, "b d"]
+    z_regions: Float[Tensor, "b n d"]
+    similarity: Float[Tensor, "b n h w"]
+    heatmaps: Float[Tensor, "b n h w"]
+
+
+class FRANetwork(nn.Module):
+    """Backbone, region decoder and the three projectors."""
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: FRAConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.features = DenseFeatures(backbone, image_size)
+        map_dim = self.features.map_dim
+        self.region_decoder = RegionDecoder(
+            map_dim, config.dim, config.regions, config.decoder_layers, config.decoder_heads, dropout=config.dropout
+        )
+        self.projector = MLPHead(self.features.pooled_dim, config.hidden_dim, config.dim)
+        self.pixel_projector = MLPHead(map_dim, config.hidden_dim, config.dim)
+        self.region_projector = MLPHead(map_dim, config.hidden_dim, config.dim)
+        if config.share_queries:
+            self.register_buffer("prototypes", torch.randn(config.regions, config.dim))
+
+    def forward(self, images: Tensor) -> FRAOutput:
+        maps, pooled = self.features(images)
+        similarity = self._similarity(maps)
+        m = heatmaps(similarity, self.config.beta)
+        z_regions = apply_per_region(self.region_projector, pool_regions(maps, m))
+        return FRAOutput(pooled, self.projector(pooled), z_regions, similarity, m)
+
+    def regions(self, images: Tensor) -> Float[Tensor, "b n h w"]:
+        """The heatmaps alone."""
+        return heatmaps(self._similarity(self.features(images)[0]), self.config.beta)
+
+    def _similarity(self, maps: Tensor) -> Tensor:
+        dense = apply_per_pixel(self.pixel_projector, maps)
+        q = self._queries(maps)
+        with torch.autocast(maps.device.type, enabled=False):
+            return region_similarity(_full(q), _full(dense))
+
+    def _queries(self, maps: Tensor) -> Tensor:
+        if not self.config.share_queries:
+            return self.region_decoder(maps)
+        if not self.training:
+            return self.prototypes.expand(len(maps), -1, -1)
+        mean = mean_across_processes(_full(self.region_decoder(maps)).mean(0))
+        with torch.no_grad():
+            self.prototypes.lerp_(mean.to(self.prototypes.dtype), 1.0 - PROTOTYPE_MOMENTUM)
+        return mean.expand(len(maps), -1, -1)
+
+
+def _full(x: Tensor) -> Tensor:
+    """At least float32: softmax, cosine and Sinkhorn are not for bf16."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+@METHODS.register("fra")
+class FRA(MomentumMethod):
+    """Agreement of the whole face and of its learned regions across two views."""
+
+    Config = FRAConfig
+    zero_init_last = False
+    recipe = Recipe("lars", lr_per_256=0.45, weight_decay=1e-6, warmup_epochs=10, epochs=50, batch_size=512)
+    presets = {
+        "official": {
+            "decoder_layers": 2,
+            "beta": 1.0,
+            "balance_teacher": 3,
+            "mean_entropy_weight": 1.0,
+            "uniformity_weight": 0.02,
+            "share_queries": True,
+            "decay_norms": True,
+        },
+    }
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: FRAConfig) -> None:
+        super().__init__(backbone, image_size, config)
+        self.set_networks(FRANetwork(backbone, image_size, config))
+        self.predictor = MLPHead(config.dim, config.hidden_dim, config.dim)
+        self.region_predictor = MLPHead(config.dim, config.hidden_dim, config.dim)
+
+    def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
+        return byol_views(image_size)
+
+    def heads(self) -> dict[str, nn.Module]:
+        online: Any = self.online
+        return {
+            "region_decoder": online.region_decoder,
+            "projector": online.projector,
+            "pixel_projector": online.pixel_projector,
+            "region_projector": online.region_projector,
+            "predictor": self.predictor,
+            "region_predictor": self.region_predictor,
+        }
+
+    @torch.no_grad()
+    def regions(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n i j"]:
+        """Heatmaps of the regions; they sum to 1 over n at every pixel."""
+        return self.online.regions(images)  # type: ignore[operator]
+
+    def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
+        if self.config.decay_norms and ".features." not in name:
+            return name.endswith("bias")
+        return super().is_plain(name, parameter)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        online, target = self.both_networks(batch["views"])
+        whole, regions = zip(
+            self._consistency(online[0], target[1]), self._consistency(online[1], target[0]), strict=True
+        )
+        whole, regions = sum(whole), sum(regions)
+        weight = self.config.global_weight
+        relation = (self._relation(online[0], target[0]) + self._relation(online[1], target[1])) / 2.0
+        loss = weight * whole + (1.0 - weight) * regions + self.config.relation_weight * relation
+        return {
+            "loss": loss,
+            "loss_whole": whole.detach(),
+            "loss_regions": regions.detach(),
+            "loss_relation": relation.detach(),
+            "region_usage": region_usage_entropy(online[0].heatmaps.detach()),
+            "features": online[0].pooled.detach(),
+        }
+
+    def _consistency(self, online: FRAOutput, target: FRAOutput) -> tuple[Any, Any]:
+        """Distances of the whole face and of its matching regions, one direction (equation 6)."""
+        p = self.predictor(online.z)
+        p_regions = _full(apply_per_region(self.region_predictor, online.z_regions))
+        t_regions = _full(target.z_regions)
+        regions = cosine_distance(p_regions, t_regions).mean()
+        if self.config.uniformity_weight:
+            regions = regions + self.config.uniformity_weight * cross_region_similarity(p_regions, t_regions)
+        return cosine_distance(_full(p), _full(target.z)).mean(), regions
+
+    def _relation(self, online: FRAOutput, target: FRAOutput) -> Tensor:
+        """Cross-entropy of pixel-to-region assignments, online against target, same view (equation 7)."""
+        config = self.config
+        student, logits = (o.similarity.permute(0, 2, 3, 1).flatten(0, 2) for o in (online, target))
+        teacher = (logits / config.teacher_temperature).softmax(1)
+        if config.balance_teacher:
+            teacher = sinkhorn(teacher, config.balance_teacher)
+        loss = relation_cross_entropy(student, teacher, config.student_temperature)
+        if config.mean_entropy_weight:
+            loss = loss + config.mean_entropy_weight * mean_entropy_gap(student, config.student_temperature)
+        return loss

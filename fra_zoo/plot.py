@@ -1,0 +1,109 @@
+"""Pictures: curves, heatmap overlays, confusion matrices, grids of faces. Arrays in, PNG files out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+COLOURS = np.array(
+    [[230, 25, 75], [60, 180, 75], [0, 130, 200], [245, 130, 48], [145, 30, 180], [70, 240, 240], [240, 50, 230],
+     [210, 245, 60], [0, 128, 128], [170, 110, 40], [128, 0, 0], [0, 0, 128]]
+)  # fmt: skip
+
+
+def _save(figure: Figure, file: str | Path) -> None:
+    FigureCanvasAgg(figure)
+    figure.savefig(file, dpi=110, bbox_inches="tight")
+
+
+def curves(rows: Sequence[dict[str, Any]], groups: Sequence[tuple[str, Sequence[str]]], file: str | Path) -> None:
+    """One panel a group; a line for each of its metrics over the epochs, where there are any.
+
+    Args:
+        rows: lines of `metrics.jsonl`.
+        groups: (title, names of metrics).
+    """
+    present = [(title, [n for n in names if any(n in row for row in rows)]) for title, names in groups]
+    present = [(title, names) for title, names in present if names]
+    figure = Figure(figsize=(4.2 * max(len(present), 1), 3.2))
+    for number, (title, names) in enumerate(present):
+        axis = figure.add_subplot(1, len(present), number + 1)
+        for name in names:
+            points = [(row["epoch"], row[name]) for row in rows if name in row]
+            axis.plot(*zip(*points, strict=True), label=name, marker="." if len(points) < 30 else None)
+        axis.set_title(title)
+        axis.set_xlabel("epoch")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    _save(figure, file)
+
+
+def confusion(matrix: Any, classes: Sequence[str], title: str, file: str | Path) -> None:
+    """A confusion matrix (true rows, predicted columns), counts written in, shaded by share of the row."""
+    counts = np.asarray(matrix)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure = Figure(figsize=(1.6 + 0.7 * len(classes), 1.2 + 0.6 * len(classes)))
+    axis = figure.add_subplot()
+    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(*counts.shape):
+        shade = "white" if share[row, column] > 0.5 else "black"
+        axis.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, color=shade)
+    axis.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+    axis.set_yticks(range(len(classes)), classes)
+    axis.set_xlabel("predicted")
+    axis.set_ylabel("true")
+    axis.set_title(title)
+    _save(figure, file)
+
+
+def overlay(
+    images: UInt8[Tensor, "b 3 h w"], heatmaps: Float[Tensor, "b n i j"], strength: float = 0.55
+) -> NDArray[np.uint8]:
+    """Faces with each pixel tinted by its strongest region; (b, h, w, 3)."""
+    size = (images.shape[2], images.shape[3])
+    maps = F.interpolate(heatmaps.float(), size=size, mode="bilinear", align_corners=False)
+    tint = torch.from_numpy(COLOURS[np.arange(maps.shape[1]) % len(COLOURS)]).float()
+    colour = tint[maps.argmax(1)].permute(0, 3, 1, 2)
+    mixed = torch.lerp(images.float(), colour, strength)
+    return mixed.round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def heatmap_grid(images: UInt8[Tensor, "b 3 h w"], heatmaps: Float[Tensor, "b n i j"]) -> NDArray[np.uint8]:
+    """One row a face: the face, the tinted face, and each region's heatmap; an image (h, w, 3)."""
+    size = (images.shape[2], images.shape[3])
+    maps = F.interpolate(heatmaps.float(), size=size, mode="bilinear", align_corners=False)
+    low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
+    shade = ((maps - low) / (high - low).clamp(min=1e-6)).numpy()
+    from matplotlib import colormaps
+
+    heat = (colormaps["magma"](shade)[..., :3] * 255).astype(np.uint8)  # (b, n, h, w, 3)
+    faces = images.permute(0, 2, 3, 1).numpy()
+    tinted = overlay(images, heatmaps)
+    rows = [np.concatenate([faces[i], tinted[i], *heat[i]], axis=1) for i in range(len(images))]
+    return np.concatenate(rows, axis=0)
+
+
+def write_png(image: NDArray[np.uint8], file: str | Path, scale: int = 1) -> None:
+    """Write an image (h, w, 3), enlarged by a whole factor."""
+    import PIL.Image
+
+    picture = PIL.Image.fromarray(image)
+    picture.resize((picture.width * scale, picture.height * scale), PIL.Image.Resampling.NEAREST).save(file)
+
+
+def face_grid(images: UInt8[Tensor, "b 3 h w"], columns: int) -> NDArray[np.uint8]:
+    """Faces in rows of `columns`; an image (h, w, 3)."""
+    faces = images.permute(0, 2, 3, 1).numpy()
+    faces = faces[: len(faces) // columns * columns]
+    rows = [np.concatenate(list(faces[i : i + columns]), axis=1) for i in range(0, len(faces), columns)]
+    return np.concatenate(rows, axis=0)

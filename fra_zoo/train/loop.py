@@ -1,0 +1,256 @@
+"""The training loop, one for methods and objectives.
+
+Everything random is a function of (seed, step) or (seed, epoch, sample), schedules are functions of the step, and
+nothing asks the device for a number between log points. So a resumed run goes on exactly as if it had not stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from fra_zoo.data.loading import FaceLoader
+from fra_zoo.data.streaming import StreamLoader
+from fra_zoo.errors import FraZooError
+from fra_zoo.task import Task
+from fra_zoo.train.plan import Plan
+from fra_zoo.train.run_folder import RunFolder
+from fra_zoo.train.schedule import learning_rate
+from fra_zoo.views.apply import make_views
+from fra_zoo.views.random import fold
+
+Evaluate = Callable[[Task, int], dict[str, float]]
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Trainer:
+    """Trains a task.
+
+    Args:
+        task: what is trained.
+        optimizer: over the task's parameter groups.
+        loader: this process's batches.
+        plan: the numbers of the run: steps, rates, intervals.
+        run: where everything is written.
+        accelerator: device, precision and processes.
+        evaluate: called with the bare task and the epoch, on the main process; its numbers are logged.
+        export: called with the bare task at each checkpoint, on the main process.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        optimizer: torch.optim.Optimizer,
+        loader: FaceLoader | StreamLoader,
+        plan: Plan,
+        run: RunFolder,
+        accelerator: Accelerator,
+        evaluate: Evaluate | None = None,
+        export: Callable[[Task], Any] | None = None,
+    ) -> None:
+        self.task, self.loader, self.plan, self.run, self.accelerator = task, loader, plan, run, accelerator
+        self.evaluate, self.export = evaluate, export
+        self.model, self.optimizer = accelerator.prepare(task, optimizer)
+        self.step = 0
+        self.state: dict[str, Any] = {}
+        self._stop = False
+        self._window = _Window()
+
+    def resume(self, checkpoint: Any) -> None:
+        """Continue from a checkpoint of the run folder."""
+        self.state = self.run.load(checkpoint, self.task, self.optimizer.optimizer)
+        self.step = self.state.pop("step")
+        if self.accelerator.is_main_process:
+            self.run.forget_after(self.step)
+
+    def fit(self) -> bool:
+        """Train to the end of the plan; False if a signal stopped it early, after a checkpoint."""
+        handlers = {number: signal.signal(number, self._on_signal) for number in _STOP_SIGNALS}
+        bar = tqdm(
+            total=self.plan.stop_step, initial=self.step, unit="step", disable=not self.accelerator.is_main_process
+        )
+        try:
+            if self.step == 0:
+                self._evaluate(epoch=0)
+            while self.step < self.plan.stop_step and not self._stop:
+                self._one_epoch(bar)
+            if not self._stop:
+                self._finish()
+            return not self._stop
+        finally:
+            bar.close()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def _one_epoch(self, bar: Any) -> None:
+        plan = self.plan
+        epoch, done = divmod(self.step, plan.steps_per_epoch)
+        batches = self.loader.epoch(epoch, done * plan.accumulate)
+        self._window.restart()
+        while self.step < min((epoch + 1) * plan.steps_per_epoch, plan.stop_step):
+            self._one_step(batches, epoch)
+            bar.update(1)
+            at_end = self.step % plan.steps_per_epoch == 0
+            if self.step % plan.log_every == 0 or at_end or self.step == plan.stop_step:
+                self._log(bar)
+            if plan.save_steps and self.step % plan.save_steps == 0 and not at_end:
+                self.save()
+            if self._should_stop():
+                self._check_finite()
+                self.save()
+                return
+        if (epoch + 1) % plan.save_every == 0 or self.step >= plan.stop_step:
+            self.save()
+        if plan.evaluate_every and (epoch + 1) % plan.evaluate_every == 0 and self.step < plan.stop_step:
+            self._evaluate(epoch + 1)
+
+    def _one_step(self, batches: Any, epoch: int) -> None:
+        plan, accelerator = self.plan, self.accelerator
+        self.model.train()
+        rate = learning_rate(self.step, plan.total_steps, plan.warmup_steps, plan.lr, plan.min_lr)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group.get("lr_scale", 1.0)
+        for micro in range(plan.accumulate):
+            started = time.perf_counter()
+            batch = next(batches)
+            self._window.waited += time.perf_counter() - started
+            self._seed(micro)
+            moved = {name: batch[name].to(accelerator.device, non_blocking=True) for name in _columns(batch)}
+            keys = batch.get("key", batch["index"])
+            images = batch["image"].to(accelerator.device, non_blocking=True)
+            views = make_views(images, self.task.views, seed=plan.seed, epoch=epoch, index=keys)
+            last = micro == plan.accumulate - 1
+            with nullcontext() if last else accelerator.no_sync(self.model):
+                out = self.model({"views": views, **moved})
+                accelerator.backward(out["loss"] / plan.accumulate)
+            self._window.add(out, batch["index"], self.step)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.task.after_step(self.step, plan.total_steps)
+        self.step += 1
+
+    def _seed(self, micro: int) -> None:
+        """Dropout and the like: a function of the seed, the step and the process."""
+        key = torch.tensor(self.plan.seed, dtype=torch.int64)
+        for word in (self.step, micro, self.accelerator.process_index):
+            key = fold(key, word)
+        torch.manual_seed(int(key) & 0x7FFF_FFFF_FFFF_FFFF)
+
+    def _log(self, bar: Any) -> None:
+        self._check_finite()
+        numbers = self._window.numbers(self.plan.batch_size)
+        numbers["lr"] = learning_rate(
+            self.step - 1, self.plan.total_steps, self.plan.warmup_steps, self.plan.lr, self.plan.min_lr
+        )
+        numbers["epoch"] = self.step / self.plan.steps_per_epoch
+        self._window.restart()
+        bar.set_postfix_str(
+            f"loss {numbers['loss']:.3f}, lr {numbers['lr']:.2g}, {numbers['samples_per_second']:.0f} samples/s, "
+            f"data wait {numbers['data_wait']:.0%}"
+        )
+        self.record(numbers)
+
+    def record(self, numbers: dict[str, float]) -> None:
+        """Put numbers into `metrics.jsonl` and the trackers."""
+        if self.accelerator.is_main_process:
+            self.run.log({"step": self.step, **numbers})
+        self.accelerator.log(numbers, step=self.step)
+
+    def _check_finite(self) -> None:
+        found = self._window.first_bad()
+        if found is not None:
+            step, index = found
+            raise FraZooError(
+                f"the loss is not finite at step {step}; last good checkpoint: {self.run.latest() or 'none'}; "
+                f"sample indices of the batch: {index}; try a smaller --lr, or --precision fp32"
+            )
+
+    def save(self) -> None:
+        """Checkpoint and export, once the loss is known to be finite."""
+        self._check_finite()
+        if self.accelerator.is_main_process:
+            self.run.save(self.step, self.task, self.optimizer.optimizer, self.state, self.plan.keep)
+            if self.export is not None:
+                self.export(self.task)
+        self.accelerator.wait_for_everyone()
+
+    def _evaluate(self, epoch: int) -> None:
+        if self.evaluate is not None and self.accelerator.is_main_process:
+            self.task.eval()
+            numbers = self.evaluate(self.task, epoch)
+            self.task.train()
+            if numbers:
+                self.record({**numbers, "epoch": epoch})
+                shown = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
+                tqdm.write(f"epoch {epoch}: {shown}")
+        self.accelerator.wait_for_everyone()
+        self._window.restart()
+
+    def _finish(self) -> None:
+        self._evaluate(math.ceil(self.step / self.plan.steps_per_epoch))
+        report = self.loader.bad.report()
+        if report:
+            tqdm.write(report)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        self._stop = True
+
+    def _should_stop(self) -> bool:
+        """Whether any process was told to stop; several processes agree at log points alone."""
+        if self.accelerator.num_processes == 1:
+            return self._stop
+        if self.step % self.plan.log_every:
+            return False
+        flag = torch.tensor(float(self._stop), device=self.accelerator.device)
+        self._stop = bool(self.accelerator.reduce(flag, "sum").item())  # type: ignore[union-attr]
+        return self._stop
+
+
+class _Window:
+    """Sums since the last log point, kept on the device."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.started = time.perf_counter()
+        self.waited = 0.0
+        self.steps: set[int] = set()
+        self.sums: dict[str, Tensor] = {}
+        self.losses: list[tuple[int, Tensor, Tensor]] = []
+
+    def add(self, out: dict[str, Tensor], index: Tensor, step: int) -> None:
+        self.steps.add(step)
+        self.losses.append((step, out["loss"].detach(), index))
+        scalars = {name: value.detach() for name, value in out.items() if value.dim() == 0}
+        if "features" in out:
+            scalars["feature_std"] = torch.nn.functional.normalize(out["features"].float(), dim=1).std(0).mean()
+            scalars["feature_std"] *= out["features"].shape[1] ** 0.5
+        for name, value in scalars.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def first_bad(self) -> tuple[int, list[int]] | None:
+        if not self.losses or bool(torch.stack([loss for _, loss, _ in self.losses]).isfinite().all()):
+            return None
+        step, _, index = next(entry for entry in self.losses if not bool(entry[1].isfinite()))
+        return step, index.tolist()
+
+    def numbers(self, batch_size: int) -> dict[str, float]:
+        seconds = max(time.perf_counter() - self.started, 1e-9)
+        numbers = {name: (value / len(self.losses)).item() for name, value in self.sums.items()}
+        numbers["samples_per_second"] = len(self.steps) * batch_size / seconds
+        numbers["data_wait"] = self.waited / seconds
+        return numbers
+
+
+def _columns(batch: dict[str, Any]) -> list[str]:
+    return [name for name, value in batch.items() if isinstance(value, Tensor) and name not in ("image", "bad", "key")]

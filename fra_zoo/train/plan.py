@@ -1,0 +1,74 @@
+"""The numbers of a run, from its configuration and the task's recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.task import Recipe
+from fra_zoo.train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the loop needs to know; `batch_size` is over all processes and micro-batches, rates are per step."""
+
+    seed: int
+    batch_size: int
+    accumulate: int
+    steps_per_epoch: int
+    total_steps: int
+    stop_step: int
+    warmup_steps: int
+    optimizer: str
+    lr: float
+    min_lr: float
+    weight_decay: float
+    save_every: int
+    save_steps: int | None
+    keep: int
+    evaluate_every: int
+    log_every: int
+
+
+def micro_batch(config: TrainConfig, recipe: Recipe, processes: int) -> int:
+    """Samples of one process in one forward; the global batch must divide evenly."""
+    whole = config.batch_size or recipe.batch_size
+    parts = processes * config.accumulate
+    if whole % parts:
+        raise FraZooError(
+            f"batch_size {whole} does not divide by {processes} process(es) x {config.accumulate} accumulated; "
+            f"take {max(whole // parts, 1) * parts}"
+        )
+    if whole // parts == 1:
+        raise FraZooError("a batch of 1 per process gives batch norm nothing to average; take batch_size of at least 2")
+    return whole // parts
+
+
+def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int) -> Plan:
+    """Fill what the configuration leaves open from the recipe."""
+    batch_size = config.batch_size or recipe.batch_size
+    epochs = config.epochs or recipe.epochs
+    steps_per_epoch = micro_steps_per_epoch // config.accumulate
+    if steps_per_epoch == 0:
+        raise FraZooError(f"an epoch has fewer than {config.accumulate} micro-batches; take a smaller --accumulate")
+    total = epochs * steps_per_epoch
+    warmup = config.warmup_epochs if config.warmup_epochs is not None else min(recipe.warmup_epochs, epochs / 10)
+    return Plan(
+        seed=config.seed,
+        batch_size=batch_size,
+        accumulate=config.accumulate,
+        steps_per_epoch=steps_per_epoch,
+        total_steps=total,
+        stop_step=min(total, config.max_steps or total),
+        warmup_steps=round(warmup * steps_per_epoch),
+        optimizer=config.optimizer or recipe.optimizer,
+        lr=config.lr if config.lr is not None else recipe.lr_per_256 * batch_size / 256,
+        min_lr=recipe.min_lr,
+        weight_decay=config.weight_decay if config.weight_decay is not None else recipe.weight_decay,
+        save_every=config.save_every,
+        save_steps=config.save_steps,
+        keep=config.keep,
+        evaluate_every=config.evaluate_every,
+        log_every=config.log_every,
+    )

@@ -1,0 +1,93 @@
+"""Self-supervised pre-training, from a configuration to a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from accelerate.utils import set_seed
+
+from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.data import create_dataset
+from fra_zoo.hub import export_model
+from fra_zoo.methods import create_method
+from fra_zoo.methods.base import METHODS, Method
+from fra_zoo.train.config import PretrainConfig
+from fra_zoo.train.loop import Trainer
+from fra_zoo.train.monitor import Monitor
+from fra_zoo.train.plan import make_plan, micro_batch
+from fra_zoo.train.run_folder import RunFolder
+from fra_zoo.train.setup import load_data, make_accelerator, make_loader, make_ready, start_trackers, versions
+
+
+def pretrain(argv: Sequence[str]) -> RunFolder:
+    """Pre-train as the words say (`--config FILE`, `--key value`); see `PretrainConfig` and the method's `Config`."""
+    words = read_words(argv)
+    (config,) = parse([PretrainConfig], words, strict=False)
+    method_type = METHODS.get(config.method)
+    config, given = parse([PretrainConfig, method_type.Config], words)
+    options = _options(method_type, config.preset, given, words)
+    accelerator = make_accelerator(config)
+    set_seed(config.seed)
+    method = create_method(
+        config.method,
+        config.backbone,
+        image_size=config.image_size,
+        backbone_args=json_option("backbone_args", config.backbone_args),
+        **options,
+    )
+    data = load_data(config, "train")
+    micro = micro_batch(config, method.recipe, accelerator.num_processes)
+    with accelerator.main_process_first():
+        loader = make_loader(data, config, micro, accelerator)
+    plan = make_plan(config, method.recipe, loader.steps_per_epoch)
+    task, optimizer = make_ready(method, config, plan)
+    resolved = {**asdict(config), **options, **_resolved(plan), "versions": versions()}
+    run = RunFolder(config.output)
+    checkpoint = run.open(resolved, config.resume) if accelerator.is_main_process else run.latest()
+    accelerator.wait_for_everyone()
+    start_trackers(accelerator, config, resolved)
+    monitor = Monitor(run, _probe_data(config, data), config, accelerator.device) if accelerator.is_main_process else None
+
+    def export(task: Any) -> None:
+        export_model(
+            task.backbone,
+            run.export,
+            view=method.views[0],
+            license=data.license,
+            heads=task.heads(),
+            heads_config={"method": config.method, "image_size": config.image_size, "options": options},
+        )
+
+    trainer = Trainer(task, optimizer, loader, plan, run, accelerator, monitor, export)
+    if checkpoint is not None:
+        trainer.resume(checkpoint)
+    if trainer.fit() and monitor is not None:
+        monitor.finish()
+    accelerator.end_training()
+    return run
+
+
+def _options(method: type[Method], preset: str | None, given: Any, words: Sequence[str]) -> dict[str, Any]:
+    """The method's options: preset first, then what the words give; every option resolved."""
+    said = {word[2:].split("=")[0] for word in words if word.startswith("--")}
+    chosen = {f.name: getattr(given, f.name) for f in fields(given) if f.name in said}
+    return asdict(method.options(preset, chosen))
+
+
+def _resolved(plan: Any) -> dict[str, Any]:
+    return {key: getattr(plan, key) for key in ("batch_size", "optimizer", "lr", "weight_decay")} | {
+        "epochs": plan.total_steps // plan.steps_per_epoch
+    }
+
+
+def _probe_data(config: PretrainConfig, data: Any) -> Any:
+    """Labelled train and valid splits for the monitor, or None where there are no labels."""
+    if config.probe_images == 0:
+        return None
+    if config.probe_dataset is None and (data.labels is None or data.streaming):
+        return None
+    name, root = config.probe_dataset or config.dataset, config.probe_root or config.root
+    options = json_option("dataset_args", config.dataset_args) if config.probe_dataset is None else {}
+    return [create_dataset(name, split, root, **options) for split in ("train", "valid")]

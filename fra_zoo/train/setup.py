@@ -1,0 +1,98 @@
+"""What every run builds before its loop: the accelerator, the data, the optimizer, the resolved configuration."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration, TorchDynamoPlugin
+
+from fra_zoo.config import json_option
+from fra_zoo.data import FaceData, create_dataset
+from fra_zoo.data.loading import Faces, FaceLoader
+from fra_zoo.data.streaming import StreamLoader
+from fra_zoo.evaluate.base import bf16_here
+from fra_zoo.layers.norm import join_batch_norms
+from fra_zoo.task import Task
+from fra_zoo.train.config import TrainConfig
+from fra_zoo.train.optim import build_optimizer
+from fra_zoo.train.plan import Plan
+
+
+def make_accelerator(config: TrainConfig) -> Accelerator:
+    """Precision, compilation, trackers and DDP settings; batch norm buffers stay each process's own."""
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if bf16_here(kind) else "fp32"
+    accelerator = Accelerator(
+        mixed_precision="no" if precision == "fp32" else precision,
+        log_with=None if config.tracker == "none" else config.tracker,
+        project_config=ProjectConfiguration(project_dir=config.output, logging_dir=config.output),
+        dynamo_plugin=TorchDynamoPlugin(backend="inductor") if config.compile else None,  # pyright: ignore[reportArgumentType]
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
+    )
+    if kind == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+    return accelerator
+
+
+def load_data(config: TrainConfig, split: str) -> FaceData:
+    """The run's dataset."""
+    options = json_option("dataset_args", config.dataset_args)
+    return create_dataset(config.dataset, split, config.root, streaming=config.streaming, **options)
+
+
+def make_loader(
+    data: FaceData, config: TrainConfig, batch_size: int, accelerator: Accelerator, *, balance: bool = False
+) -> FaceLoader | StreamLoader:
+    """Training batches of this process; the main process decodes (and caches on disk) first."""
+    size = config.load_size or config.image_size
+    rank, world = accelerator.process_index, accelerator.num_processes
+    if data.streaming:
+        assert config.steps_per_epoch is not None
+        return StreamLoader(
+            data,
+            size,
+            batch_size,
+            config.steps_per_epoch * config.accumulate,
+            rank=rank,
+            world=world,
+            seed=config.seed,
+            bad_limit=config.bad_images_limit,
+        )
+    return FaceLoader(
+        Faces(data, size),
+        batch_size,
+        rank=rank,
+        world=world,
+        seed=config.seed,
+        balance=balance,
+        workers=config.workers,
+        cache=config.cache,  # type: ignore[arg-type]
+        device=accelerator.device,
+        bad_limit=config.bad_images_limit,
+    )
+
+
+def make_ready(task: Task, config: TrainConfig, plan: Plan) -> tuple[Task, torch.optim.Optimizer]:
+    """Memory layout, joined norms, and the optimizer over the task's groups."""
+    if config.join_batch_norm:
+        join_batch_norms(task)
+    task = task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return task, build_optimizer(plan.optimizer, task.param_groups(plan.weight_decay), plan.lr)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that decide the numbers."""
+    return {name: version(name) for name in ("torch", "timm", "transformers", "datasets", "accelerate")}
+
+
+def start_trackers(accelerator: Accelerator, config: TrainConfig, values: dict[str, Any]) -> None:
+    """Open the trackers with the plain part of the configuration."""
+    if config.tracker != "none":
+        plain = {key: value for key, value in values.items() if isinstance(value, (int, float, str, bool))}
+        accelerator.init_trackers("tensorboard" if config.tracker == "tensorboard" else "fra_zoo", config=plain)
