@@ -51,7 +51,9 @@ def parse(types: Sequence[type], words: Sequence[str], *, strict: bool = True) -
             names = (option[2:] for option in known if option.startswith("--"))
             raise FraZooError(f"config: unknown key '{key[2:]}'; {nearest(key[2:], names)}")
     try:
-        filled = parser.parse_args_into_dataclasses(list(words), return_remaining_strings=not strict, look_for_args_file=False)
+        filled = parser.parse_args_into_dataclasses(
+            list(words), return_remaining_strings=not strict, look_for_args_file=False
+        )
     except FraZooError:
         raise
     except (ValueError, TypeError) as error:

@@ -57,7 +57,9 @@ def _first_match(name: str, table: list[tuple[str, str]]) -> str:
     return name
 
 
-def convert_fra(path: str | Path, backbone: str | nn.Module = "resnet50", *, image_size: int = 224, **options: Any) -> FRA:
+def convert_fra(
+    path: str | Path, backbone: str | nn.Module = "resnet50", *, image_size: int = 224, **options: Any
+) -> FRA:
     """A published FRA checkpoint as our method in its `official` preset; `.backbone` is the plain timm model.
 
     Args:
@@ -75,7 +77,8 @@ def convert_fra(path: str | Path, backbone: str | nn.Module = "resnet50", *, ima
             "regions": state["online.region_decoder.query_embed.weight"].shape[0],
             "dim": state["online.projector.3.weight"].shape[0],
             "hidden_dim": state["online.projector.3.weight"].shape[1],
-            "decoder_layers": 1 + max(int(m[1]) for m in map(re.compile(r".*decoder\.layers\.(\d+)").match, state) if m),
+            "decoder_layers": 1
+            + max(int(m[1]) for m in map(re.compile(r".*decoder\.layers\.(\d+)").match, state) if m),
         }
     except (KeyError, ValueError) as error:
         raise FraZooError(f"{path} is no published FRA checkpoint: it has no online_net.neck.*") from error

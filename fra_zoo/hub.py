@@ -12,8 +12,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from fra_zoo.errors import FraZooError
 from fra_zoo.labels import LabelSpace
+from fra_zoo.methods import create_method
+from fra_zoo.methods.base import Method
+from fra_zoo.models import create_model
 from fra_zoo.views.spec import ViewSpec
+from fra_zoo.weights import load_into, read_safetensors
 
 CONFIG, WEIGHTS, HEADS, HEADS_CONFIG = "config.json", "model.safetensors", "heads.safetensors", "heads.json"
 
@@ -73,9 +78,10 @@ def export_model(
 
 
 _WEIGHTS_OF_OTHERS = (
-    "url file state_dict hf_hub_id hf_hub_filename source origin_url paper_name paper_ids notes description "
-    "test_input_size test_crop_pct label_offset label_names label_descriptions"
-).split()
+    *("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source"),
+    *("origin_url", "paper_name", "paper_ids", "notes", "description"),
+    *("test_input_size", "test_crop_pct", "label_offset", "label_names", "label_descriptions"),
+)
 
 
 def _plain_cfg(cfg: Any) -> dict[str, Any]:
@@ -89,3 +95,22 @@ def export_folder(path: str | Path) -> Path:
     return path / "export" if (path / "export" / CONFIG).is_file() else path
 
 
+def load_method(path: str | Path) -> Method:
+    """A pre-trained method with its heads, from a run folder or an export; in evaluation mode.
+
+    The target network starts as a copy of the online one, since exports do not carry it.
+
+    Raises:
+        FraZooError: if there are no heads, or they do not fit.
+    """
+    folder = export_folder(path)
+    if not (folder / HEADS).is_file():
+        raise FraZooError(f"{path} has no {HEADS}: it is no export of a self-supervised method")
+    about = json.loads((folder / HEADS_CONFIG).read_text())
+    backbone = create_model(f"local-dir:{folder}")
+    method = create_method(about["method"], backbone, image_size=about["image_size"], **about["options"])
+    state = read_safetensors(folder / HEADS)
+    for name, head in method.heads().items():
+        part = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
+        load_into(head, part, f"{folder / HEADS}, head '{name}'")
+    return method.eval()

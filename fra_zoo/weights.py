@@ -78,5 +78,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], where: str, *, ign
         if names
     ]
     if faults:
-        raise FraZooError(f"{where} is a checkpoint of another architecture than {type(module).__name__}: {'; '.join(faults)}")
+        raise FraZooError(
+            f"{where} is a checkpoint of another architecture than {type(module).__name__}: {'; '.join(faults)}"
+        )
     module.load_state_dict(dict(state), strict=not ignore)

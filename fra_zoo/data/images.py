@@ -14,11 +14,12 @@ from torch import Tensor
 from fra_zoo.errors import FraZooError
 
 
-def decode(image: Any, size: int) -> UInt8[Tensor, "3 size size"]:
+def decode(image: Any, size: int, center_crop: float = 1.0) -> UInt8[Tensor, "3 size size"]:
     """An image of a dataset as RGB at `size` x `size` pixels; other aspect ratios are stretched.
 
     Args:
         image: a PIL image, or a dict with `bytes` or `path`, as HF Datasets gives when it does not decode.
+        center_crop: share of the shorter side that is kept, square, around the centre; 1 keeps the whole image.
 
     Raises:
         OSError, SyntaxError, ValueError: if the image is missing, truncated or broken.
@@ -26,8 +27,14 @@ def decode(image: Any, size: int) -> UInt8[Tensor, "3 size size"]:
     if isinstance(image, dict):
         image = PIL.Image.open(io.BytesIO(image["bytes"]) if image.get("bytes") else image["path"])
     with image:
-        image.draft("RGB", (size, size))
+        if center_crop == 1.0:
+            image.draft("RGB", (size, size))
         rgb = image.convert("RGB")
+    if center_crop != 1.0:
+        half = min(rgb.size) * center_crop / 2.0
+        x, y = rgb.width / 2.0, rgb.height / 2.0
+        box = (x - half, y - half, x + half, y + half)
+        rgb = rgb.resize((size, size), PIL.Image.Resampling.BILINEAR, box=box)
     if rgb.size != (size, size):
         rgb = rgb.resize((size, size), PIL.Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)

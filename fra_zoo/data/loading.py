@@ -33,8 +33,8 @@ class Faces(Dataset[dict[str, Any]]):
     `label` and `votes`.
     """
 
-    def __init__(self, data: FaceData, size: int) -> None:
-        self.data, self.size = data, size
+    def __init__(self, data: FaceData, size: int, center_crop: float = 1.0) -> None:
+        self.data, self.size, self.center_crop = data, size, center_crop
         self._rows = data.dataset
         present = [name for name in COLUMNS if name in self._rows.column_names]
         self.columns = {name: torch.as_tensor(self._rows.with_format(None)[name][:]) for name in present}
@@ -46,7 +46,7 @@ class Faces(Dataset[dict[str, Any]]):
         for readable in range(row, row + _MAX_NEIGHBOURS):
             readable %= len(self)
             try:
-                image = decode(self._rows[readable]["image"], self.size)
+                image = decode(self._rows[readable]["image"], self.size, self.center_crop)
             except UNREADABLE:
                 continue
             item = {"image": image, "index": readable, "bad": -1 if readable == row else row}
@@ -59,7 +59,7 @@ class Faces(Dataset[dict[str, Any]]):
 
 
 class FaceLoader:
-    """Batches of one process.
+    """Batches of one process: `image`, `index`, `key` (what decides the views) and the data's columns.
 
     Args:
         faces: what to read.
@@ -111,8 +111,8 @@ class FaceLoader:
         """Batches of this process from number `start` on; `index` stays on the CPU."""
         batches = self._batches(epoch)[start:]
         if self._cached is not None:
-            for rows in batches:
-                yield self._gather(rows)
+            for rows, keys in zip(batches, self._keys(batches, start), strict=True):
+                yield self._gather(rows) | {"key": keys}
             return
         loader = DataLoader(
             self.faces,
@@ -121,9 +121,16 @@ class FaceLoader:
             pin_memory=torch.cuda.is_available(),
             persistent_workers=False,
         )
-        for batch in loader:
+        for batch, keys in zip(loader, self._keys(batches, start), strict=True):
             self._note_bad(batch["bad"])
-            yield batch
+            yield batch | {"key": keys}
+
+    def _keys(self, batches: list[Tensor], start: int) -> Iterator[Tensor]:
+        """What decides a sample's views: its row, or, where rows repeat in an epoch, its place in it."""
+        whole = self.batch_size * self.world
+        for step, rows in enumerate(batches, start):
+            place = step * whole + self.rank * self.batch_size
+            yield torch.arange(place, place + len(rows)) if self.balance else rows
 
     def _batches(self, epoch: int) -> list[Int[Tensor, " b"]]:
         order = self._order(epoch)

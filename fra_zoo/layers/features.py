@@ -41,11 +41,11 @@ class DenseFeatures(nn.Module):
         self.map_dim, self.pooled_dim = maps.shape[1], pooled.shape[1]
         self.grid = (maps.shape[2], maps.shape[3])
 
-    def forward(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b c i j"], Float[Tensor, "b d"]]:
+    def forward(self, images: Float[Tensor, "b k h w"]) -> tuple[Float[Tensor, "b c i j"], Float[Tensor, "b d"]]:
         features = self._features(images)
         return self._to_map(features, images), self._pool(features)
 
-    def pooled(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+    def pooled(self, images: Float[Tensor, "b k h w"]) -> Float[Tensor, "b d"]:
         """The pooled embedding alone."""
         return self._pool(self._features(images))
 
@@ -78,7 +78,9 @@ class DenseFeatures(nn.Module):
     @torch.no_grad()
     def _trial(self, image_size: int) -> tuple[Tensor, Tensor]:
         parameter = next(self.backbone.parameters(), torch.zeros(()))
-        channels = 3 if not hasattr(self.backbone, "default_cfg") else cast(Any, self.backbone).default_cfg["input_size"][0]
+        channels = (
+            3 if not hasattr(self.backbone, "default_cfg") else cast(Any, self.backbone).default_cfg["input_size"][0]
+        )
         images = torch.zeros(1, channels, image_size, image_size, device=parameter.device, dtype=parameter.dtype)
         training = self.backbone.training
         self.backbone.eval()
@@ -89,14 +91,16 @@ class DenseFeatures(nn.Module):
         except (RuntimeError, AssertionError, ValueError, IndexError, TypeError, AttributeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise FraZooError(
-                f"backbone '{self.name}' cannot take {image_size} px images ({reason}); choose the size it is built for, "
+                f"backbone '{self.name}' cannot take {image_size} px images ({reason}); choose a size it is built for, "
                 "build it with img_size=, or choose another backbone"
             ) from error
         finally:
             self.backbone.train(training)
         if pooled.dim() != 2 or maps.shape[2] * maps.shape[3] < 2:
             raise FraZooError(
-                self._no_map(f"at {image_size} px its map is {tuple(maps.shape[1:])}, its embedding {tuple(pooled.shape[1:])}")
+                self._no_map(
+                    f"at {image_size} px its map is {tuple(maps.shape[1:])}, its embedding {tuple(pooled.shape[1:])}"
+                )
                 + "; larger images or output_stride= may help"
             )
         return maps, pooled

@@ -68,9 +68,10 @@ class RegionDecoder(nn.Module):
         regions: number of queries N.
         layers: decoder layers (the paper has 1, the published code 2).
         heads, ffn_dim, dropout: of each layer; `ffn_dim=None` is `dim`, as published.
-
-    The first layer's content starts at zero, so its self-attention has no value to give and its weights get no
-    gradient at the start; that is the published design too.
+        spread: let the content start as the queries themselves, and the embedding MLP with He's gain and no bias, so
+            that the regions start apart. As published the content starts at zero: a query then acts through its
+            attention weights alone, all embeddings start nearly equal, and the first layer's self-attention has no
+            value to give and its weights no gradient.
     """
 
     def __init__(
@@ -82,9 +83,10 @@ class RegionDecoder(nn.Module):
         heads: int = 8,
         ffn_dim: int | None = None,
         dropout: float = 0.1,
+        spread: bool = True,
     ) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim, self.spread = dim, spread
         self.input_proj = nn.Conv2d(in_channels, dim, 1)
         self.query_embed = nn.Embedding(regions, dim)
         self.layers = nn.ModuleList(DecoderLayer(dim, heads, ffn_dim or dim, dropout) for _ in range(layers))
@@ -95,6 +97,10 @@ class RegionDecoder(nn.Module):
         for parameter in self.layers.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
+        for layer in self.mask_embed if spread else ():
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
         nn.init.kaiming_uniform_(self.input_proj.weight, a=1)
         nn.init.zeros_(self.input_proj.bias)  # type: ignore[arg-type]
 
@@ -103,7 +109,7 @@ class RegionDecoder(nn.Module):
         positions = sine_positions(maps.shape[2], maps.shape[3], self.dim, self.query_embed.weight)
         keys = memory + positions.to(memory.dtype)
         query = self.query_embed.weight.expand(len(maps), -1, -1)
-        content = torch.zeros_like(query)
+        content = query if self.spread else torch.zeros_like(query)
         for layer in self.layers:
             content = layer(content, query, keys, memory)
         return self.mask_embed(self.norm(content))

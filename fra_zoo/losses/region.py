@@ -57,3 +57,9 @@ def region_usage_entropy(m: Float[Tensor, "b n h w"]) -> Float[Tensor, ""]:
     share = m.mean((0, 2, 3))
     share = share / share.sum()
     return -torch.xlogy(share, share).sum() / math.log(m.shape[1])
+
+
+@torch.no_grad()
+def region_sharpness(m: Float[Tensor, "b n h w"]) -> Float[Tensor, ""]:
+    """1 minus the mean entropy of a pixel's assignment over `log n`: 0 when pixels belong to all regions alike."""
+    return 1.0 + torch.xlogy(m, m).sum(1).mean() / math.log(m.shape[1])

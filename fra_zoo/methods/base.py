@@ -13,9 +13,9 @@ from fra_zoo.layers.ema import ema_update, frozen_copy, momentum_at
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.registry import Registry
 from fra_zoo.task import Task
-from fra_zoo.views.spec import ViewSpec
+from fra_zoo.views.spec import ViewSpec, byol_views
 
-METHODS: Registry[type[Method]] = Registry("method", "fra_zoo.methods")  # noqa: F821
+METHODS: Registry[type[Method]] = Registry("method", "fra_zoo.methods")
 
 
 @dataclass
@@ -59,20 +59,23 @@ class Method(Task):
 
 @dataclass
 class MomentumConfig(MethodConfig):
-    """Options of methods with a target network.
+    """Options of methods with a target network and two views.
 
     Attributes:
+        crop_min: smallest area of a view's crop, as a share of the face.
         momentum: share of the old target that each step keeps.
         momentum_schedule: `cosine` lets it rise to 1, `constant` does not.
     """
 
+    crop_min: float = 0.2
     momentum: float = 0.996
     momentum_schedule: str = "cosine"
 
     def __post_init__(self) -> None:
         if self.momentum_schedule not in ("cosine", "constant"):
             raise FraZooError(
-                f"momentum_schedule '{self.momentum_schedule}' is unknown; {nearest(self.momentum_schedule, ('cosine', 'constant'))}"
+                f"momentum_schedule '{self.momentum_schedule}' is unknown; "
+                f"{nearest(self.momentum_schedule, ('cosine', 'constant'))}"
             )
         if not 0.0 <= self.momentum <= 1.0:
             raise FraZooError(f"momentum {self.momentum} is not between 0 and 1")
@@ -91,6 +94,9 @@ class MomentumMethod(Method):
         """Take the online network and copy it into the target."""
         self.online = online
         self.target = frozen_copy(online)
+
+    def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
+        return byol_views(image_size, (self.config.crop_min, 1.0))
 
     @property
     def features(self) -> DenseFeatures:

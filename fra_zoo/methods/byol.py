@@ -14,7 +14,6 @@ from fra_zoo.layers.mlp import MLPHead
 from fra_zoo.losses.cosine import cosine_distance
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
 from fra_zoo.task import Batch, Recipe
-from fra_zoo.views.spec import ViewSpec, byol_views
 
 
 @dataclass
@@ -53,9 +52,6 @@ class BYOL(MomentumMethod):
         super().__init__(backbone, image_size, config)
         self.set_networks(BYOLNetwork(backbone, image_size, config))
         self.predictor = MLPHead(config.dim, config.hidden_dim, config.dim, hidden_bias=True)
-
-    def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
-        return byol_views(image_size)
 
     def heads(self) -> dict[str, nn.Module]:
         return {"projector": self.online.projector, "predictor": self.predictor}  # type: ignore[dict-item]

@@ -26,6 +26,7 @@ from fra_zoo.losses.region import (
     heatmaps,
     mean_entropy_gap,
     pool_regions,
+    region_sharpness,
     region_similarity,
     region_usage_entropy,
     relation_cross_entropy,
@@ -33,7 +34,6 @@ from fra_zoo.losses.region import (
 from fra_zoo.losses.sinkhorn import sinkhorn
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
 from fra_zoo.task import Batch, Recipe
-from fra_zoo.views.spec import ViewSpec, byol_views
 
 PROTOTYPE_MOMENTUM = 0.9
 
@@ -54,6 +54,7 @@ class FRAConfig(MomentumConfig):
         mean_entropy_weight: weight of the pull towards using all regions alike.
         uniformity_weight: weight of the push between different regions of a face (published code: 0.02).
         share_queries: one set of mask embeddings for the whole batch, their mean, instead of one for each face.
+        spread_queries: start the regions apart (see `RegionDecoder`); not so published.
         decay_norms: weight decay and LARS adaptation for the heads' norm weights too, as published.
     """
 
@@ -72,6 +73,7 @@ class FRAConfig(MomentumConfig):
     mean_entropy_weight: float = 1.0
     uniformity_weight: float = 0.0
     share_queries: bool = False
+    spread_queries: bool = True
     decay_norms: bool = False
 
     def __post_init__(self) -> None:
@@ -101,12 +103,19 @@ class FRANetwork(nn.Module):
         self.features = DenseFeatures(backbone, image_size)
         map_dim = self.features.map_dim
         self.region_decoder = RegionDecoder(
-            map_dim, config.dim, config.regions, config.decoder_layers, config.decoder_heads, dropout=config.dropout
+            map_dim,
+            config.dim,
+            config.regions,
+            config.decoder_layers,
+            config.decoder_heads,
+            dropout=config.dropout,
+            spread=config.spread_queries,
         )
         self.projector = MLPHead(self.features.pooled_dim, config.hidden_dim, config.dim)
         self.pixel_projector = MLPHead(map_dim, config.hidden_dim, config.dim)
         self.region_projector = MLPHead(map_dim, config.hidden_dim, config.dim)
         if config.share_queries:
+            self.prototypes: Tensor
             self.register_buffer("prototypes", torch.randn(config.regions, config.dim))
 
     def forward(self, images: Tensor) -> FRAOutput:
@@ -157,6 +166,7 @@ class FRA(MomentumMethod):
             "mean_entropy_weight": 1.0,
             "uniformity_weight": 0.02,
             "share_queries": True,
+            "spread_queries": False,
             "decay_norms": True,
         },
     }
@@ -166,9 +176,6 @@ class FRA(MomentumMethod):
         self.set_networks(FRANetwork(backbone, image_size, config))
         self.predictor = MLPHead(config.dim, config.hidden_dim, config.dim)
         self.region_predictor = MLPHead(config.dim, config.hidden_dim, config.dim)
-
-    def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
-        return byol_views(image_size)
 
     def heads(self) -> dict[str, nn.Module]:
         online: Any = self.online
@@ -193,10 +200,9 @@ class FRA(MomentumMethod):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         online, target = self.both_networks(batch["views"])
-        whole, regions = zip(
-            self._consistency(online[0], target[1]), self._consistency(online[1], target[0]), strict=True
-        )
-        whole, regions = sum(whole), sum(regions)
+        whole_12, regions_12 = self._consistency(online[0], target[1])
+        whole_21, regions_21 = self._consistency(online[1], target[0])
+        whole, regions = whole_12 + whole_21, regions_12 + regions_21
         weight = self.config.global_weight
         relation = (self._relation(online[0], target[0]) + self._relation(online[1], target[1])) / 2.0
         loss = weight * whole + (1.0 - weight) * regions + self.config.relation_weight * relation
@@ -205,11 +211,12 @@ class FRA(MomentumMethod):
             "loss_whole": whole.detach(),
             "loss_regions": regions.detach(),
             "loss_relation": relation.detach(),
-            "region_usage": region_usage_entropy(online[0].heatmaps.detach()),
+            "region_usage": region_usage_entropy(online[0].heatmaps),
+            "region_sharpness": region_sharpness(online[0].heatmaps),
             "features": online[0].pooled.detach(),
         }
 
-    def _consistency(self, online: FRAOutput, target: FRAOutput) -> tuple[Any, Any]:
+    def _consistency(self, online: FRAOutput, target: FRAOutput) -> tuple[Tensor, Tensor]:
         """Distances of the whole face and of its matching regions, one direction (equation 6)."""
         p = self.predictor(online.z)
         p_regions = _full(apply_per_region(self.region_predictor, online.z_regions))

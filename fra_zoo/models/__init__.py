@@ -1,1 +1,88 @@
-"""The zoo."""
+"""The zoo: `create_model` and `list_models`.
+
+Importing this package registers the zoo's names with timm.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch import nn
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.models import zoo as _zoo
+from fra_zoo.models.build import check_name
+from fra_zoo.weights import load_into, read_safetensors
+
+_LOCAL = "local-dir:"
+
+
+def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
+    """Names of the zoo that match a shell pattern; with `pretrained`, only published weights, as `name.tag`."""
+    return _zoo.list_zoo(pattern, pretrained)
+
+
+def create_model(
+    name: str,
+    pretrained: bool = False,
+    *,
+    num_classes: int | None = None,
+    checkpoint_path: str | Path | None = None,
+    **timm_kwargs: Any,
+) -> nn.Module:
+    """A timm model by a name of the zoo or of timm, or from a folder.
+
+    Args:
+        name: `fra_resnet50`, `fra_resnet50.TAG`, any timm name, or `local-dir:FOLDER`, where the folder is an export
+            or a run folder; weights of a folder are always loaded.
+        pretrained: load the published weights.
+        num_classes: of a fresh classifier; 0 is none. By default none for the zoo's names, and a folder's own.
+        checkpoint_path: a safetensors file of this architecture; a classifier of another size is left out.
+        **timm_kwargs: passed to timm.
+
+    Raises:
+        FraZooError: unknown name (with the nearest), no published weights, a pickle, or a checkpoint that does not fit.
+    """
+    if name.startswith(_LOCAL):
+        return _from_folder(name.removeprefix(_LOCAL), num_classes, timm_kwargs)
+    check_name(name)
+    if num_classes is None and name.split(".")[0] in _zoo.ZOO:
+        num_classes = 0
+    try:
+        model = timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **timm_kwargs)
+    except FraZooError:
+        raise
+    except (TypeError, AssertionError, RuntimeError) as error:
+        raise FraZooError(f"model '{name}' cannot be built: {str(error).splitlines()[0]}") from error
+    if checkpoint_path is not None:
+        load_weights(model, checkpoint_path)
+    return model
+
+
+def load_weights(model: Any, file: str | Path) -> None:
+    """Load a safetensors file into a timm model; the classifier is left out if its size differs."""
+    state = read_safetensors(file)
+    classifier = model.get_classifier()
+    heads = model.pretrained_cfg.get("classifier") or ()
+    heads = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
+    own = model.state_dict()
+    keys = {key for key in {*state, *own} if key.startswith(heads or ("\0",))}
+    fits = all(key in own and key in state and own[key].shape == state[key].shape for key in keys)
+    load_into(model, state, str(file), ignore=() if fits or classifier is None else heads)
+
+
+def _from_folder(folder: str, num_classes: int | None, timm_kwargs: dict[str, Any]) -> nn.Module:
+    path = Path(folder)
+    path = path / "export" if (path / "export" / "config.json").is_file() else path
+    if not (path / "config.json").is_file():
+        raise FraZooError(
+            f"{folder} is no export and no run folder: it has no config.json; give a folder that training wrote"
+        )
+    try:
+        model = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {error}") from error
+    load_weights(model, path / "model.safetensors")
+    return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Optional
 
 from fra_zoo.config import json_option
@@ -81,6 +81,42 @@ class PretrainConfig(TrainConfig):
         json_option("backbone_args", self.backbone_args)
 
 
+@dataclass
+class FinetuneConfig(TrainConfig):
+    """Options of supervised training on expressions."""
+
+    model: str = _help("zoo or timm name, or local-dir:FOLDER of a run or export", "resnet18")  # type: ignore[assignment]
+    pretrained: bool = _help("start from the published weights of a name", False)  # type: ignore[assignment]
+    model_args: str = _help("options of the model, as JSON", "{}")  # type: ignore[assignment]
+    objective: str = _help("registered objective", "majority")  # type: ignore[assignment]
+    linear: bool = _help("train the classifier alone", False)  # type: ignore[assignment]
+    balance: bool = _help("draw every class alike", False)  # type: ignore[assignment]
+    decay_all: bool = _help("weight decay on norms and biases too (FRA protocol)", False)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        json_option("model_args", self.model_args)
+
+
+@dataclass
+class EvaluateConfig:
+    """Options of the evaluation of a model."""
+
+    model: str = _help("zoo or timm name, or local-dir:FOLDER of a run or export", "resnet18")  # type: ignore[assignment]
+    pretrained: bool = _help("load the published weights of a name", False)  # type: ignore[assignment]
+    model_args: str = _help("options of the model, as JSON", "{}")  # type: ignore[assignment]
+    evaluators: str = _help("names, with commas between: probe, knn, fer, verification, regions", "probe,knn")  # type: ignore[assignment]
+    dataset: str = _help("registered dataset", "synthetic-faces")  # type: ignore[assignment]
+    root: Optional[str] = _help("folder, file or Hub name of the dataset", None)  # type: ignore[assignment]
+    dataset_args: str = _help("options of the dataset, as JSON", "{}")  # type: ignore[assignment]
+    test: bool = _help("probe and knn: look at the test split as well", False)  # type: ignore[assignment]
+    pairs: Optional[str] = _help("verification: LFW's pairs.txt", None)  # type: ignore[assignment]
+    center_crop: float = _help("share of the side that is kept around the centre", 1.0)  # type: ignore[assignment]
+    image_size: Optional[int] = _help("side in pixels; default: the model's", None)  # type: ignore[assignment]
+    seed: int = _help("of a fresh model", 0)  # type: ignore[assignment]
+    output: Optional[str] = _help("file for the numbers (JSON)", None)  # type: ignore[assignment]
+
+
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise FraZooError(f"config: {name} '{value}' is unknown; {nearest(value, known)}")
@@ -89,8 +125,3 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 def _positive(name: str, value: int) -> None:
     if value < 1:
         raise FraZooError(f"config: {name} must be at least 1, got {value}")
-
-
-def field_names(kind: type) -> set[str]:
-    """Names of a dataclass's fields."""
-    return {f.name for f in fields(kind)}

@@ -6,7 +6,6 @@ nothing asks the device for a number between log points. So a resumed run goes o
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from collections.abc import Callable
@@ -83,9 +82,8 @@ class Trainer:
                 self._evaluate(epoch=0)
             while self.step < self.plan.stop_step and not self._stop:
                 self._one_epoch(bar)
-            if not self._stop:
-                self._finish()
-            return not self._stop
+            self._report_bad_images()
+            return self.step >= self.plan.stop_step
         finally:
             bar.close()
             for number, handler in handlers.items():
@@ -108,10 +106,11 @@ class Trainer:
                 self._check_finite()
                 self.save()
                 return
-        if (epoch + 1) % plan.save_every == 0 or self.step >= plan.stop_step:
-            self.save()
-        if plan.evaluate_every and (epoch + 1) % plan.evaluate_every == 0 and self.step < plan.stop_step:
+        at_end = self.step >= plan.stop_step
+        if at_end or (plan.evaluate_every and (epoch + 1) % plan.evaluate_every == 0):
             self._evaluate(epoch + 1)
+        if at_end or (epoch + 1) % plan.save_every == 0:
+            self.save()
 
     def _one_step(self, batches: Any, epoch: int) -> None:
         plan, accelerator = self.plan, self.accelerator
@@ -195,8 +194,7 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         self._window.restart()
 
-    def _finish(self) -> None:
-        self._evaluate(math.ceil(self.step / self.plan.steps_per_epoch))
+    def _report_bad_images(self) -> None:
         report = self.loader.bad.report()
         if report:
             tqdm.write(report)

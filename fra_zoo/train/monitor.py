@@ -21,7 +21,7 @@ SHOWN = 6
 _PANELS = [
     ("loss", ["loss", "loss_whole", "loss_regions", "loss_relation"]),
     ("accuracy on valid", ["probe_accuracy", "knn_accuracy"]),
-    ("collapse", ["feature_std", "region_usage"]),
+    ("collapse", ["feature_std", "region_usage", "region_sharpness"]),
     ("regions", ["region_iou", "region_purity"]),
 ]
 

@@ -21,7 +21,7 @@ def build_optimizer(name: str, groups: list[dict[str, Any]], lr: float) -> torch
         FraZooError: for an unknown name, or a learning rate of LARS size with AdamW.
     """
     if name == "lars":
-        return Lars(groups, lr=lr, momentum=0.9)
+        return Lars(groups, lr=lr, momentum=0.9)  # pyright: ignore[reportArgumentType]
     if name == "adamw":
         if lr > LARGEST_ADAMW_LR:
             raise FraZooError(

@@ -48,7 +48,9 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     checkpoint = run.open(resolved, config.resume) if accelerator.is_main_process else run.latest()
     accelerator.wait_for_everyone()
     start_trackers(accelerator, config, resolved)
-    monitor = Monitor(run, _probe_data(config, data), config, accelerator.device) if accelerator.is_main_process else None
+    monitor = (
+        Monitor(run, _probe_data(config, data), config, accelerator.device) if accelerator.is_main_process else None
+    )
 
     def export(task: Any) -> None:
         export_model(

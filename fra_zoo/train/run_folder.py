@@ -1,10 +1,10 @@
 """The run folder: everything that training hands on.
 
-    config.yaml      the resolved configuration
-    metrics.jsonl    one line a log point
-    checkpoints/     step-00000123/{model,optimizer}.safetensors and trainer.json, a few
-    export/          the backbone as timm and transformers load it, heads beside it
-    *.png            pictures
+config.yaml      the resolved configuration
+metrics.jsonl    one line a log point
+checkpoints/     step-00000123/{model,optimizer}.safetensors and trainer.json, a few
+export/          the backbone as timm and transformers load it, heads beside it
+*.png            pictures
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class RunFolder:
         latest = self.latest()
         file = self.path / "config.yaml"
         if resume == "never" and (latest or self.metrics.exists()):
-            raise FraZooError(f"{self.path} holds a run already; give --resume auto to continue it, or another --output")
+            raise FraZooError(
+                f"{self.path} holds a run already; give --resume auto to continue it, or another --output"
+            )
         if latest and file.is_file():
             before = yaml.safe_load(file.read_text())
             changed = [k for k in config if k not in _MAY_CHANGE and k in before and before[k] != config[k]]
@@ -76,7 +78,9 @@ class RunFolder:
         kept = [row for row in self.rows() if row["step"] <= step]
         _write_whole(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
 
-    def save(self, step: int, task: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int) -> Path:
+    def save(
+        self, step: int, task: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int
+    ) -> Path:
         """Write a checkpoint beside the others and rename it into place; older ones go only then.
 
         Raises:

@@ -1,0 +1,1 @@
+"""Views: what an augmentation is, and its batched execution."""

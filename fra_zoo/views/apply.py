@@ -85,19 +85,15 @@ def _crop_resize_flip(x: Tensor, spec: ViewSpec, draw, put) -> Tensor:
         crop_h, crop_w = torch.full_like(place_y, height), torch.full_like(place_x, width)
     else:
         crop_h, crop_w = _crop_sizes(tries, spec, height, width)
-    rows = ops.resize_matrix(
-        put(place_y * (height - crop_h)), put(crop_h), height, spec.size, spec.interpolation
-    )
-    columns = ops.resize_matrix(
-        put(place_x * (width - crop_w)), put(crop_w), width, spec.size, spec.interpolation
-    )
+    rows = ops.resize_matrix(put(place_y * (height - crop_h)), put(crop_h), height, spec.size, spec.interpolation)
+    columns = ops.resize_matrix(put(place_x * (width - crop_w)), put(crop_w), width, spec.size, spec.interpolation)
     flipped = flip.to(x.device, non_blocking=True)[:, None, None]
     columns = torch.where(flipped, columns.flip(1), columns)
     return ops.separable(x, rows, columns).clamp_(0.0, 1.0)
 
 
 def _crop_sizes(tries: list[tuple[Tensor, Tensor]], spec: ViewSpec, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Random area and log-uniform ratio; the first of a few tries that fits, else the largest crop of the last ratio."""
+    """Random area and log-uniform ratio: the first try that fits, else the largest crop of the last ratio."""
     assert spec.crop_scale is not None
     low, high = (torch.tensor(value, dtype=torch.float64).log() for value in spec.crop_ratio)
     crop_h = crop_w = torch.zeros_like(tries[0][0])

@@ -114,7 +114,7 @@ def solarize(images: Float[Tensor, "b 3 h w"], threshold: float) -> Float[Tensor
 def shift_and_rotate(
     images: Float[Tensor, "b 3 h w"], shift: Float[Tensor, "b 2"], degrees: Float[Tensor, " b"]
 ) -> Float[Tensor, "b 3 h w"]:
-    """Rotate about the centre (counter-clockwise), then move by `shift` (x, y as shares of the side); bare parts are black."""
+    """Rotate about the centre, counter-clockwise, then move by `shift` (x, y, shares of the side); bare parts black."""
     angle = degrees * (math.pi / 180.0)
     cos, sin = angle.cos(), angle.sin()
     x, y = 2.0 * shift[:, 0], 2.0 * shift[:, 1]

@@ -18,7 +18,7 @@ from fra_zoo.convert import convert_fra, rename_fra
 from fra_zoo.layers.ema import momentum_at
 
 FILES = sorted(Path(os.environ.get("FRA_ZOO_GOLDEN", Path(__file__).parent / "golden")).glob("*.safetensors"))
-close = dict(rtol=0.0, atol=1e-9)
+close = {"rtol": 0.0, "atol": 1e-9}
 
 
 class Identity(nn.Module):

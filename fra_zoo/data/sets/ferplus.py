@@ -1,4 +1,7 @@
-"""FER+: FER2013 faces with the votes of ten annotators (arXiv 1608.01041; labels at github.com/microsoft/FERPlus, MIT)."""
+"""FER+: FER2013 faces with the votes of ten annotators.
+
+Barsoum et al. 2016 (arXiv 1608.01041); labels: https://github.com/microsoft/FERPlus (MIT).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ from fra_zoo.votes import ferplus_majority
 
 FOLDERS = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
 USAGES = {"train": "Training", "valid": "PublicTest", "test": "PrivateTest"}
-WHAT = "a folder with {train,valid,test}.parquet, with FER2013Train/ … and label.csv, or with fer2013.csv and fer2013new.csv"
+WHAT = (
+    "a folder with {train,valid,test}.parquet, with FER2013Train/ … and label.csv in each, "
+    "or with fer2013.csv and fer2013new.csv"
+)
 FEATURES = Features({"image": Image(decode=False), "name": Value("string"), "votes": Sequence(Value("int64"))})
 
 

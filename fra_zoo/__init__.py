@@ -1,0 +1,65 @@
+"""fra_zoo: a model zoo for faces.
+
+Public names are imported when they are first used, so `import fra_zoo` is fast. The zoo's names are registered with
+timm as soon as both are imported, in either order.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fra_zoo import _timm_names
+from fra_zoo.errors import FraZooError
+
+if TYPE_CHECKING:
+    from fra_zoo.convert import convert_fra
+    from fra_zoo.data import create_dataset, list_datasets
+    from fra_zoo.fer import create_objective, list_objectives
+    from fra_zoo.hub import load_method
+    from fra_zoo.methods import create_method, list_methods
+    from fra_zoo.models import create_model, list_models
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "convert_fra": "fra_zoo.convert",
+    "create_dataset": "fra_zoo.data",
+    "create_method": "fra_zoo.methods",
+    "create_model": "fra_zoo.models",
+    "create_objective": "fra_zoo.fer",
+    "list_datasets": "fra_zoo.data",
+    "list_methods": "fra_zoo.methods",
+    "list_models": "fra_zoo.models",
+    "list_objectives": "fra_zoo.fer",
+    "load_method": "fra_zoo.hub",
+}
+
+__all__ = [
+    "FraZooError",
+    "convert_fra",
+    "create_dataset",
+    "create_method",
+    "create_model",
+    "create_objective",
+    "list_datasets",
+    "list_methods",
+    "list_models",
+    "list_objectives",
+    "load_method",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fra_zoo' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+_timm_names.register_when_imported()

@@ -1,0 +1,68 @@
+"""`fra-zoo`: the recipes and the lists, as one command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import fra_zoo
+from fra_zoo.errors import FraZooError, nearest, one_line_errors
+
+USAGE = """fra-zoo: a model zoo for faces
+
+  fra-zoo list [models|methods|objectives|datasets] [PATTERN]
+  fra-zoo pretrain  [--config FILE] [--key value ...]
+  fra-zoo finetune  [--config FILE] [--key value ...]
+  fra-zoo evaluate  [--config FILE] [--key value ...]
+
+With several GPUs: accelerate launch -m fra_zoo.cli pretrain ..."""
+
+
+def _list(words: Sequence[str]) -> None:
+    lists: dict[str, Callable[[str], list[str]]] = {
+        "models": fra_zoo.list_models,
+        "methods": fra_zoo.list_methods,
+        "objectives": fra_zoo.list_objectives,
+        "datasets": fra_zoo.list_datasets,
+    }
+    kinds = [words[0]] if words else list(lists)
+    pattern = words[1] if len(words) > 1 else "*"
+    for kind in kinds:
+        if kind not in lists:
+            raise FraZooError(f"unknown list '{kind}'; {nearest(kind, lists)}")
+        print(f"{kind}: {' '.join(lists[kind](pattern))}")
+
+
+def _pretrain(words: Sequence[str]) -> None:
+    from fra_zoo.train.pretrain import pretrain
+
+    pretrain(words)
+
+
+def _finetune(words: Sequence[str]) -> None:
+    from fra_zoo.train.finetune import finetune
+
+    finetune(words)
+
+
+def _evaluate(words: Sequence[str]) -> None:
+    from fra_zoo.train.assess import assess
+
+    assess(words)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command; bad input ends with one line and status 2."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    commands = {"list": _list, "pretrain": _pretrain, "finetune": _finetune, "evaluate": _evaluate}
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE)
+        return
+    with one_line_errors():
+        if words[0] not in commands:
+            raise FraZooError(f"unknown command '{words[0]}'; {nearest(words[0], commands)}")
+        commands[words[0]](words[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Drawn faces: a seeded generator of people, expressions, annotators and true facial regions."""

@@ -1,0 +1,97 @@
+"""Face verification by the LFW protocol, View 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.evaluate.base import EVALUATORS
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of images: rows of the dataset, whether the person is the same, and the fold."""
+
+    first: Int[Tensor, " p"]
+    second: Int[Tensor, " p"]
+    same: Bool[Tensor, " p"]
+    fold: Int[Tensor, " p"]
+
+
+def read_pairs(file: str | Path, rows: dict[tuple[str, int], int]) -> Pairs:
+    """LFW's `pairs.txt`: `10 300`, then for each fold 300 same and 300 different pairs.
+
+    Args:
+        rows: (identity, number) to row of the dataset.
+
+    Raises:
+        FraZooError: if the file is missing, has another form, or names an image that is not in the dataset.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise FraZooError(f"no such file: {file}; verification needs LFW's pairs.txt (--pairs FILE)")
+    lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
+    try:
+        folds, each = int(lines[0][0]), int(lines[0][1])
+        found = []
+        for number, words in enumerate(lines[1:]):
+            same = len(words) == 3
+            one, two = (words[0], int(words[1])), (words[0 if same else 2], int(words[-1]))
+            found.append((rows[one], rows[two], same, number // (2 * each)))
+    except KeyError as error:
+        raise FraZooError(f"{file} names an image that the dataset does not have: {error.args[0]}") from error
+    except (ValueError, IndexError) as error:
+        raise FraZooError(f"{file} is not in the form of LFW's pairs.txt: {error}") from error
+    if len(found) != folds * 2 * each:
+        raise FraZooError(f"{file} holds {len(found)} pairs, its first line says {folds * 2 * each}")
+    first, second, same, fold = zip(*found, strict=True)
+    return Pairs(torch.tensor(first), torch.tensor(second), torch.tensor(same), torch.tensor(fold))
+
+
+@EVALUATORS.register("verification")
+def verification(x: Float[Tensor, "n d"], pairs: Pairs) -> dict[str, float]:
+    """Same person or not, by the cosine of two embeddings.
+
+    `accuracy` is the mean over the folds, each with the threshold that is best on the others, `accuracy_se` its
+    standard error; `auc` and `tar_at_far_*` are over all pairs. Huang et al. 2007, Labeled Faces in the Wild.
+    """
+    x = F.normalize(x - x.mean(0), dim=1)
+    score = (x[pairs.first] * x[pairs.second]).sum(1)
+    accuracies = []
+    for fold in pairs.fold.unique():
+        inside = pairs.fold == fold
+        threshold = best_threshold(score[~inside], pairs.same[~inside])
+        accuracies.append(((score[inside] >= threshold) == pairs.same[inside]).double().mean())
+    accuracy = torch.stack(accuracies)
+    impostors = score[~pairs.same].sort(descending=True).values
+    numbers = {
+        "accuracy": accuracy.mean().item(),
+        "accuracy_se": (accuracy.std() / len(accuracy) ** 0.5).item(),
+        "auc": area_under_curve(score, pairs.same),
+    }
+    for rate in (1e-1, 1e-2, 1e-3):
+        threshold = impostors[int(rate * len(impostors))]
+        numbers[f"tar_at_far_{rate:g}"] = (score[pairs.same] > threshold).double().mean().item()
+    return numbers
+
+
+def best_threshold(score: Float[Tensor, " p"], same: Bool[Tensor, " p"]) -> Float[Tensor, ""]:
+    """The threshold with the most correct answers when `score >= threshold` means the same person."""
+    ordered, order = score.sort(descending=True)
+    correct = same[order].cumsum(0) + (~same).sum() - (~same[order]).cumsum(0)
+    return ordered[correct.argmax()]
+
+
+def area_under_curve(score: Float[Tensor, " p"], same: Bool[Tensor, " p"]) -> float:
+    """Area under the ROC curve: the chance that a same pair scores above a different one, ties counting half."""
+    _, inverse, counts = score.unique(return_inverse=True, return_counts=True)
+    last = counts.cumsum(0)
+    rank = (last - (counts - 1) / 2.0)[inverse].double()
+    positives, negatives = int(same.sum()), int((~same).sum())
+    return ((rank[same].sum() - positives * (positives + 1) / 2) / (positives * negatives)).item()

@@ -1,0 +1,130 @@
+"""The zoo's names: each is a timm architecture with our own configuration, and a timm entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from typing import Any
+
+import timm
+from timm.models import PretrainedCfg, generate_default_cfgs, model_entrypoint, register_model
+from torch import nn
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name of the zoo.
+
+    Attributes:
+        architecture: the plain timm name that is published.
+        args: what is passed to timm besides.
+        tags: name of a set of weights to its configuration.
+    """
+
+    architecture: str
+    args: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def _cfg(size: int = 224, **more: Any) -> dict[str, Any]:
+    """Our preprocessing; `url` and `hf_hub_id` are filled when weights are published."""
+    return {
+        "input_size": (3, size, size),
+        "mean": VGGFACE2_MEAN,
+        "std": VGGFACE2_STD,
+        "interpolation": "bilinear",
+        "crop_pct": 1.0,
+        "crop_mode": "squash",
+        "num_classes": 0,
+        "paper_ids": "arXiv:2403.02138",
+        **more,
+    }
+
+
+_VGGFACE2 = "VGGFace2 faces without labels; recipes/configs/{}_vggface2.yaml"
+_BYOL: dict[str, Any] = {"paper_ids": "arXiv:2006.07733"}
+_OPEN = "research only (VGGFace2)"
+
+ZOO: dict[str, Entry] = {
+    "fra_resnet18": Entry("resnet18", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}),
+    "fra_resnet50": Entry("resnet50", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}),
+    "fra_resnet50_reduced": Entry(
+        "resnet50",
+        args={"layers": [3, 4, 1, 1]},
+        tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)},
+    ),
+    "byol_resnet18": Entry(
+        "resnet18", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("byol"), license=_OPEN, **_BYOL)}
+    ),
+    "byol_resnet50": Entry(
+        "resnet50", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("byol"), license=_OPEN, **_BYOL)}
+    ),
+    "fra_vit_small_patch16_224": Entry(
+        "vit_small_patch16_224", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}
+    ),
+    "fra_convnext_tiny": Entry(
+        "convnext_tiny", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}
+    ),
+}
+
+_STRUCTURE = ("first_conv", "classifier", "pool_size", "fixed_input_size")
+
+
+def _complete(entry: Entry, cfg: dict[str, Any]) -> dict[str, Any]:
+    """Our configuration with what timm must know of the architecture's layers."""
+    plain = timm.models.get_pretrained_cfg(entry.architecture)
+    assert plain is not None
+    return {**{key: getattr(plain, key) for key in _STRUCTURE}, **cfg}
+
+
+default_cfgs = generate_default_cfgs(
+    {f"{name}.{tag}": _complete(entry, cfg) for name, entry in ZOO.items() for tag, cfg in entry.tags.items()}
+)
+
+
+def has_weights(cfg: PretrainedCfg) -> bool:
+    """Whether a tag's weights are published."""
+    return bool(cfg.url or cfg.hf_hub_id or cfg.file)
+
+
+def list_zoo(pattern: str = "*", pretrained: bool = False) -> list[str]:
+    """Names of the zoo that match a shell pattern; with `pretrained`, `name.tag` of published weights alone."""
+    if not pretrained:
+        return sorted(name for name in ZOO if fnmatch(name, pattern))
+    named = ((f"{name}.{tag}", cfg) for name, d in default_cfgs.items() for tag, cfg in d.cfgs.items())
+    return sorted(name for name, cfg in named if has_weights(cfg) and fnmatch(name, pattern))
+
+
+def _entry_point(name: str, entry: Entry) -> Callable[..., nn.Module]:
+    def build(pretrained: bool = False, pretrained_cfg: Any = None, **kwargs: Any) -> nn.Module:
+        tags = default_cfgs[name]
+        if pretrained_cfg is None or isinstance(pretrained_cfg, str):
+            tag = pretrained_cfg or tags.tags[0]
+            if tag not in tags.cfgs:
+                raise FraZooError(f"{name} has no tag '{tag}'; known: {', '.join(tags.cfgs)}")
+            pretrained_cfg = tags.cfgs[tag]
+            if pretrained and not has_weights(pretrained_cfg):
+                raise FraZooError(
+                    f"no weights of {name} are published yet (tags: {', '.join(tags.cfgs)}); give your own: "
+                    f"create_model('{name}', checkpoint_path=FILE.safetensors) or create_model('local-dir:RUN')"
+                )
+        model = model_entrypoint(entry.architecture)(
+            pretrained=pretrained, pretrained_cfg=pretrained_cfg, **{**entry.args, **kwargs}
+        )
+        # An export names the plain architecture and what makes it ours, so that it loads without fra_zoo.
+        model.pretrained_cfg["architecture"] = model.default_cfg["architecture"] = entry.architecture
+        model._model_args = dict(entry.args)
+        return model
+
+    build.__name__ = build.__qualname__ = name
+    build.__module__ = __name__
+    build.__doc__ = f"timm's `{entry.architecture}` {entry.args or ''} with the zoo's configuration."
+    return build
+
+
+for _name, _entry in ZOO.items():
+    register_model(_entry_point(_name, _entry))

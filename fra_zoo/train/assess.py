@@ -1,0 +1,135 @@
+"""Evaluation of a model: from a configuration to numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import set_seed
+
+from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.data import FaceData, create_dataset
+from fra_zoo.data.loading import FaceLoader, Faces
+from fra_zoo.errors import FraZooError
+from fra_zoo.evaluate.base import EVALUATORS, Features, embed_faces
+from fra_zoo.evaluate.fer import fer
+from fra_zoo.evaluate.knn import knn
+from fra_zoo.evaluate.probe import probe
+from fra_zoo.evaluate.regions import region_score
+from fra_zoo.evaluate.verification import read_pairs, verification
+from fra_zoo.hub import load_method
+from fra_zoo.models import create_model
+from fra_zoo.train.config import EvaluateConfig
+from fra_zoo.views.spec import ViewSpec
+
+Numbers = dict[str, float]
+
+
+class Assessment:
+    """A model, its view, and the data it is evaluated on."""
+
+    def __init__(self, config: EvaluateConfig) -> None:
+        set_seed(config.seed)
+        self.config = config
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        options = json_option("model_args", config.model_args)
+        model: Any = create_model(config.model, config.pretrained, **options)
+        self.model = model.to(self.device, memory_format=torch.channels_last).eval()
+        cfg = model.pretrained_cfg
+        size = config.image_size or cfg["input_size"][-1]
+        self.view = ViewSpec(size, mean=tuple(cfg["mean"]), std=tuple(cfg["std"]))
+
+    def data(self, split: str) -> FaceData:
+        """A split of the configured dataset."""
+        options = json_option("dataset_args", self.config.dataset_args)
+        return create_dataset(self.config.dataset, split, self.config.root, **options)
+
+    def loader(self, data: FaceData) -> FaceLoader:
+        """All faces of a split, in order."""
+        return FaceLoader(Faces(data, self.view.size, self.config.center_crop), 256, shuffle=False)
+
+    def features(self, data: FaceData) -> Features:
+        """Embeddings before the classifier."""
+
+        def embed(images: torch.Tensor) -> torch.Tensor:
+            return self.model.forward_head(self.model.forward_features(images), pre_logits=True)
+
+        return embed_faces(embed, self.loader(data), self.view, self.device)
+
+    def splits(self) -> tuple[list[Features], int]:
+        """Train, valid and, if asked for, test, and the number of classes."""
+        names = ("train", "valid", "test") if self.config.test else ("train", "valid")
+        data = [self.data(split).labelled() for split in names]
+        assert data[0].labels is not None
+        return [self.features(split) for split in data], len(data[0].labels)
+
+
+def _probe(it: Assessment) -> Numbers:
+    features, classes = it.splits()
+    return probe(features[0], features[1], classes, *features[2:])
+
+
+def _knn(it: Assessment) -> Numbers:
+    features, classes = it.splits()
+    numbers = knn(features[0], features[1], classes)
+    if len(features) > 2:
+        numbers |= {f"test_{name}": value for name, value in knn(features[0], features[2], classes).items()}
+    return numbers
+
+
+def _fer(it: Assessment) -> Numbers:
+    data = it.data("test" if it.config.test else "valid").labelled()
+    assert data.labels is not None
+    if it.model.num_classes != len(data.labels):
+        raise FraZooError(
+            f"model '{it.config.model}' has {it.model.num_classes} classes, dataset '{data.name}' {len(data.labels)}; "
+            "give a fine-tuned run, or use --evaluators probe"
+        )
+    return fer(lambda images: it.model(images).float().softmax(1), it.loader(data), it.view, it.device)
+
+
+def _verification(it: Assessment) -> Numbers:
+    data = it.data("train")
+    for column in ("identity", "number"):
+        if column not in data.dataset.column_names:
+            raise FraZooError(f"verification needs a dataset with identity and number; '{data.name}' has no '{column}'")
+    columns = data.dataset.with_format(None)
+    rows = {key: row for row, key in enumerate(zip(columns["identity"], columns["number"], strict=True))}
+    return verification(it.features(data).x, read_pairs(it.config.pairs or "", rows))
+
+
+def _regions(it: Assessment) -> Numbers:
+    if not it.config.model.startswith("local-dir:"):
+        raise FraZooError("regions needs a method's heads: give --model local-dir:RUN of a pre-training run")
+    method = load_method(it.config.model.removeprefix("local-dir:"))
+    numbers = region_score(method.to(it.device), it.loader(it.data("valid")), it.view, it.device)
+    if not numbers:
+        raise FraZooError(f"dataset '{it.config.dataset}' has no masks; the region score needs synthetic-faces")
+    return numbers
+
+
+_KINDS: dict[str, Callable[[Assessment], Numbers]] = {
+    "probe": _probe,
+    "knn": _knn,
+    "fer": _fer,
+    "verification": _verification,
+    "regions": _regions,
+}
+
+
+def assess(argv: Sequence[str]) -> dict[str, Numbers]:
+    """Evaluate as the words say (see `EvaluateConfig`); prints the numbers and gives them by evaluator."""
+    (config,) = parse([EvaluateConfig], read_words(argv))
+    names = [name.strip() for name in config.evaluators.split(",") if name.strip()]
+    for name in names:
+        EVALUATORS.get(name)
+    it = Assessment(config)
+    results = {name: _KINDS[name](it) for name in names}
+    for name, numbers in results.items():
+        print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in numbers.items()))
+    if config.output:
+        Path(config.output).write_text(json.dumps({"model": config.model, **results}, indent=2) + "\n")
+    return results

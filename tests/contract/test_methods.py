@@ -1,0 +1,135 @@
+"""What every registered method must do, without naming one."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.layers.ema import momentum_at
+from fra_zoo.methods import create_method, list_methods
+
+SMALL = {"fra": {"dim": 32, "hidden_dim": 48, "dropout": 0.0}, "byol": {"dim": 16, "hidden_dim": 32}}
+METHODS = list_methods()
+
+
+def make(name, backbone="test_resnet", **options):
+    return create_method(name, backbone, image_size=64, **{**SMALL.get(name, {}), **options})
+
+
+def batch_for(method, size=4):
+    return {"views": [torch.randn(size, 3, view.size, view.size) for view in method.views]}
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    return make(request.param)
+
+
+def test_loss_is_finite_and_features_are_detached(method):
+    out = method(batch_for(method))
+    assert out["loss"].dim() == 0
+    assert out["loss"].isfinite()
+    assert out["features"].shape == (4, method.embed(batch_for(method)["views"][0]).shape[1])
+    assert not out["features"].requires_grad
+
+
+def test_gradients_reach_what_trains_and_nothing_else(method):
+    method(batch_for(method))["loss"].backward()
+    for name, parameter in method.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+        else:
+            assert parameter.grad is None, name
+    assert any(p.grad.abs().sum() > 0 for p in method.backbone.parameters())
+
+
+def test_target_moves_by_its_average_alone(method):
+    if not hasattr(method, "target"):
+        pytest.skip("no target network")
+    with torch.no_grad():
+        for parameter in method.online.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    before = copy.deepcopy(method.target)
+    method(batch_for(method))["loss"].backward()
+    for old, new in zip(before.parameters(), method.target.parameters(), strict=True):
+        torch.testing.assert_close(old, new, rtol=0, atol=0)
+    method.after_step(3, 10)
+    m = momentum_at(3, 10, method.config.momentum)
+    rows = zip(before.parameters(), method.online.parameters(), method.target.parameters(), strict=True)
+    for old, online, new in rows:
+        torch.testing.assert_close(new, m * old + (1 - m) * online)
+
+
+def test_target_buffers_are_its_own(method):
+    if not hasattr(method, "target"):
+        pytest.skip("no target network")
+    buffers = {name: value.clone() for name, value in method.target.named_buffers()}
+    method.after_step(0, 10)
+    for name, value in method.target.named_buffers():
+        torch.testing.assert_close(value, buffers[name], rtol=0, atol=0)
+
+
+def test_state_round_trips(method):
+    other = make(next(name for name in METHODS if type(make(name)) is type(method)))
+    other.load_state_dict(method.state_dict())
+    batch = batch_for(method)
+    torch.testing.assert_close(method.eval()(batch)["loss"], other.eval()(batch)["loss"])
+
+
+def test_bf16_is_near_fp32(method):
+    batch = batch_for(method, 16)
+    exact = copy.deepcopy(method)(batch)["loss"]
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = method(batch)["loss"]
+    assert rounded.item() == pytest.approx(exact.item(), rel=0.05)
+
+
+def test_compiles_to_one_graph(method):
+    compiled = torch.compile(method, fullgraph=True, backend="aot_eager")
+    batch = batch_for(method)
+    expected = copy.deepcopy(method)(batch)["loss"]
+    torch.testing.assert_close(compiled(batch)["loss"], expected)
+
+
+def test_every_head_is_named_for_export(method):
+    """Trainable parameters are in the backbone or in a head, so nothing that was learned is lost."""
+    kept = {id(p) for module in (method.backbone, *method.heads().values()) for p in module.parameters()}
+    assert {id(p) for p in method.parameters() if p.requires_grad} <= kept
+
+
+def test_unknown_option_names_the_nearest(method):
+    name = next(n for n in METHODS if type(make(n)) is type(method))
+    with pytest.raises(FraZooError, match="did you mean 'momentum'"):
+        make(name, momentun=0.9)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_collapse_shows_on_a_constant_dataset(name):
+    """With one image alone there is nothing to tell apart: the monitor's deviation of features must fall to zero."""
+    method = make(name)
+    batch = batch_for(method)
+    constant = {"views": [view[:1].expand(4, -1, -1, -1).clone() for view in batch["views"]]}
+
+    def spread(features):
+        return torch.nn.functional.normalize(features, dim=1).std(0).mean().item()
+
+    assert spread(method(constant)["features"]) < 1e-4 < spread(method(batch)["features"])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_learns_to_agree(name):
+    method = make(name)
+    optimizer = torch.optim.AdamW(method.param_groups(1e-4), lr=2e-3)
+    batch = batch_for(method, 8)
+    first = method(batch)["loss"].item()
+    for step in range(8):
+        loss = method(batch)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        method.after_step(step, 8)
+    assert loss.item() < first

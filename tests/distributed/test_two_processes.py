@@ -1,0 +1,113 @@
+"""Two processes over gloo give the gradient of one process on the joined batch."""
+
+from __future__ import annotations
+
+import copy
+import os
+import socket
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
+
+from fra_zoo.distributed import mean_across_processes, sum_across_processes
+from fra_zoo.layers.norm import JoinedBatchNorm, join_batch_norms
+from fra_zoo.losses.sinkhorn import sinkhorn
+from fra_zoo.methods import create_method, list_methods
+
+WORLD = 2
+SMALL = {
+    "fra": {"dim": 16, "hidden_dim": 24, "dropout": 0.0, "decoder_heads": 4},
+    "byol": {"dim": 8, "hidden_dim": 24},
+}
+CASES = [*[(name, None) for name in list_methods()], ("fra", "official")]
+
+
+def make(name, preset):
+    torch.manual_seed(0)
+    method = create_method(name, "test_resnet", image_size=64, preset=preset, **SMALL.get(name, {}))
+    return join_batch_norms(method.double())
+
+
+def joined_batch():
+    torch.manual_seed(1)
+    return [torch.randn(2 * WORLD, 3, 64, 64, dtype=torch.float64) for _ in range(2)]
+
+
+def worker(rank, port, name, preset, folder):
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", rank=rank, world_size=WORLD)
+    method = DistributedDataParallel(make(name, preset), broadcast_buffers=False)
+    views = [view.chunk(WORLD)[rank] for view in joined_batch()]
+    out = method({"views": views})
+    out["loss"].backward()
+    loss = mean_across_processes(out["loss"].detach())
+    if rank == 0:
+        gradients = {n: p.grad for n, p in method.module.named_parameters() if p.grad is not None}
+        torch.save({"loss": loss, "gradients": gradients, "state": method.module.state_dict()}, folder / "two.pt")
+    dist.destroy_process_group()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.mark.parametrize(("name", "preset"), CASES)
+def test_gradient_equals_that_of_the_joined_batch(name, preset, tmp_path):
+    method = make(name, preset)
+    out = method({"views": joined_batch()})
+    out["loss"].backward()
+    mp.spawn(worker, args=(free_port(), name, preset, tmp_path), nprocs=WORLD)
+    two = torch.load(tmp_path / "two.pt")
+    torch.testing.assert_close(two["loss"], out["loss"].detach(), rtol=1e-8, atol=1e-10)
+    ours = {n: p.grad for n, p in method.named_parameters() if p.grad is not None}
+    assert ours.keys() == two["gradients"].keys()
+    largest = max(float(gradient.abs().max()) for gradient in ours.values())
+    for parameter, gradient in ours.items():
+        torch.testing.assert_close(two["gradients"][parameter], gradient, rtol=1e-6, atol=1e-9 * largest, msg=parameter)
+    for buffer, value in method.named_buffers():
+        torch.testing.assert_close(two["state"][buffer], value, rtol=1e-8, atol=1e-10, msg=buffer)
+
+
+def sinkhorn_worker(rank, port, folder):
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    dist.init_process_group("gloo", rank=rank, world_size=WORLD)
+    torch.manual_seed(1)
+    whole = torch.rand(12, 5, dtype=torch.float64)
+    torch.save(sinkhorn(whole.chunk(WORLD)[rank]), folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_sinkhorn_balances_over_all_processes(tmp_path):
+    mp.spawn(sinkhorn_worker, args=(free_port(), tmp_path), nprocs=WORLD)
+    torch.manual_seed(1)
+    expected = sinkhorn(torch.rand(12, 5, dtype=torch.float64))
+    torch.testing.assert_close(torch.cat([torch.load(tmp_path / f"{rank}.pt") for rank in range(WORLD)]), expected)
+
+
+def test_collectives_are_the_identity_on_one_process():
+    x = torch.randn(3)
+    assert sum_across_processes(x) is x
+    assert mean_across_processes(x) is x
+
+
+def test_joined_norm_is_batch_norm_on_one_process():
+    ours, theirs = JoinedBatchNorm(4), torch.nn.BatchNorm2d(4)
+    x = torch.randn(5, 4, 3, 3)
+    torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
+
+
+def test_joining_norms_keeps_names_and_outputs():
+    import timm
+
+    model = timm.create_model("efficientnet_b0", num_classes=0).eval()
+    joined = join_batch_norms(copy.deepcopy(model))
+    assert list(joined.state_dict()) == list(model.state_dict())
+    x = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(joined(x), model(x))

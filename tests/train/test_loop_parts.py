@@ -1,0 +1,122 @@
+"""Schedules, optimizers, checkpoints, the plan."""
+
+from __future__ import annotations
+
+import errno
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.task import Recipe
+from fra_zoo.train import run_folder
+from fra_zoo.train.config import TrainConfig
+from fra_zoo.train.optim import build_optimizer
+from fra_zoo.train.plan import make_plan, micro_batch
+from fra_zoo.train.run_folder import RunFolder
+from fra_zoo.train.schedule import learning_rate
+
+RECIPE = Recipe("lars", lr_per_256=0.4, weight_decay=1e-6, warmup_epochs=10, epochs=100, batch_size=512)
+
+
+def test_learning_rate_rises_and_falls():
+    rates = [learning_rate(step, 100, 10, 1.0, 0.1) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == pytest.approx(1.0)
+    assert rates[55] == pytest.approx(0.1 + 0.9 * (1 + math.cos(math.pi / 2)) / 2)
+    assert rates[100] == pytest.approx(0.1)
+    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+
+
+def test_plan_fills_from_the_recipe():
+    plan = make_plan(TrainConfig(batch_size=128, accumulate=2), RECIPE, 20)
+    assert (plan.lr, plan.steps_per_epoch, plan.total_steps, plan.warmup_steps) == (0.2, 10, 1000, 100)
+
+
+def test_batch_that_does_not_divide_or_is_one():
+    with pytest.raises(FraZooError, match="batch_size 10 does not divide by 4 process"):
+        micro_batch(TrainConfig(batch_size=10), RECIPE, 4)
+    with pytest.raises(FraZooError, match="a batch of 1"):
+        micro_batch(TrainConfig(batch_size=2), RECIPE, 2)
+
+
+def test_lars_size_lr_with_adamw_is_refused():
+    groups = [{"params": [nn.Parameter(torch.zeros(2))], "weight_decay": 0.0}]
+    with pytest.raises(FraZooError, match=r"lr 0\.9 is of LARS size"):
+        build_optimizer("adamw", groups, 0.9)
+    with pytest.raises(FraZooError, match="did you mean 'adamw'"):
+        build_optimizer("adam", groups, 1e-3)
+
+
+def test_lars_step_by_hand():
+    """timm's LARS on one matrix: trust ratio times gradient with decay; plain SGD where there is no decay."""
+    w, b = nn.Parameter(torch.randn(3, 3)), nn.Parameter(torch.randn(3))
+    w0, b0 = w.detach().clone(), b.detach().clone()
+    optimizer = build_optimizer(
+        "lars", [{"params": [w], "weight_decay": 0.1}, {"params": [b], "weight_decay": 0.0}], 0.5
+    )
+    w.grad, b.grad = torch.randn(3, 3), torch.randn(3)
+    optimizer.step()
+    step = w.grad + 0.1 * w0
+    trust = 1e-3 * w0.norm() / (w.grad.norm() + 0.1 * w0.norm())
+    torch.testing.assert_close(w.detach(), w0 - 0.5 * trust * step)
+    torch.testing.assert_close(b.detach(), b0 - 0.5 * b.grad)
+
+
+@pytest.mark.parametrize("name", ["lars", "adamw", "sgd"])
+def test_checkpoint_restores_the_optimizer_exactly(name, tmp_path):
+    def train(model, optimizer, steps):
+        for step in range(steps):
+            torch.manual_seed(step)
+            model(torch.randn(4, 6)).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def fresh():
+        torch.manual_seed(9)
+        model = nn.Linear(6, 3)
+        groups = [{"params": [model.weight], "weight_decay": 0.1}, {"params": [model.bias], "weight_decay": 0.0}]
+        return model, build_optimizer(name, groups, 0.01)
+
+    model, optimizer = fresh()
+    train(model, optimizer, 3)
+    place = RunFolder(tmp_path).save(3, model, optimizer, {"best": 0.5}, keep=2)
+    train(model, optimizer, 3)
+    other, its_optimizer = fresh()
+    state = RunFolder.load(place, other, its_optimizer)
+    assert state == {"step": 3, "best": 0.5}
+    train(other, its_optimizer, 3)
+    assert model.weight.equal(other.weight)
+
+
+def test_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    model = nn.Linear(2, 2)
+    optimizer = build_optimizer("sgd", [{"params": list(model.parameters())}], 0.1)
+    run = RunFolder(tmp_path)
+    first = run.save(1, model, optimizer, {}, keep=2)
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run_folder, "save_file", full)
+    with pytest.raises(FraZooError, match=r"could not be written .*No space left.*step-00000001"):
+        run.save(2, model, optimizer, {}, keep=2)
+    assert run.latest() == first
+    assert [path.name for path in run.checkpoints.iterdir()] == ["step-00000001"]
+
+
+def test_half_a_checkpoint_is_not_taken(tmp_path):
+    run = RunFolder(tmp_path)
+    (run.checkpoints / ".making-00000009").mkdir(parents=True)
+    (run.checkpoints / "step-00000008").mkdir()
+    assert run.latest() is None
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    model = nn.Linear(2, 2)
+    optimizer = build_optimizer("sgd", [{"params": list(model.parameters())}], 0.1)
+    for step in (1, 2, 3, 10):
+        RunFolder(tmp_path).save(step, model, optimizer, {}, keep=2)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00000003", "step-00000010"]

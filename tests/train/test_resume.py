@@ -1,0 +1,67 @@
+"""A run that dies goes on exactly where it was."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+
+import pytest
+from safetensors.torch import load_file
+
+from tests.train.helpers import TINY, command, environment, run
+
+
+def weights(folder, step):
+    return load_file(folder / "checkpoints" / f"step-{step:08d}" / "model.safetensors")
+
+
+def wait_for(path, process):
+    deadline = time.monotonic() + 200
+    while not path.exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fra", "byol"])
+def test_killed_and_resumed_is_bit_identical(method, tmp_path):
+    words = [*TINY, "--method", method, "--save_steps", "3", "--epochs", "2", "--max_steps", "6", "--log_every", "1"]
+    whole = run("pretrain", *words, "--output", str(tmp_path / "whole"))
+    assert whole.returncode == 0, whole.stderr
+    cut = tmp_path / "cut"
+    process = subprocess.Popen(command("pretrain", *words, "--output", str(cut)), env=environment())
+    wait_for(cut / "checkpoints" / "step-00000003" / "trainer.json", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = run("pretrain", *words, "--output", str(cut), "--resume", "auto")
+    assert resumed.returncode == 0, resumed.stderr
+    expected, found = weights(tmp_path / "whole", 6), weights(cut, 6)
+    assert expected.keys() == found.keys()
+    assert all(expected[name].equal(found[name]) for name in expected)
+
+
+@pytest.mark.slow
+def test_sigterm_checkpoints_and_leaves_cleanly(tmp_path):
+    words = [*TINY, "--epochs", "2000", "--output", str(tmp_path / "run"), "--save_every", "5000", "--log_every", "1"]
+    words += ["--evaluate_every", "0"]
+    process = subprocess.Popen(command("pretrain", *words), env=environment(), stderr=subprocess.PIPE, text=True)
+    wait_for(tmp_path / "run" / "metrics.jsonl", process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert len(list((tmp_path / "run" / "checkpoints").glob("step-*/trainer.json"))) == 1
+    assert (tmp_path / "run" / "export" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_a_used_folder_is_not_overwritten_and_other_settings_are_refused(tmp_path):
+    words = [*TINY, "--max_steps", "2", "--output", str(tmp_path / "run")]
+    assert run("pretrain", *words).returncode == 0
+    again = run("pretrain", *words)
+    assert again.returncode == 2
+    assert "holds a run already; give --resume auto" in again.stderr
+    other = run("pretrain", *words, "--resume", "auto", "--seed", "5")
+    assert other.returncode == 2
+    assert "seed was 0, is 5" in other.stderr
