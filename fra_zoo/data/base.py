@@ -49,7 +49,7 @@ class FaceData:
         """The rows that have a label; raises `FraZooError` if none has, or one is outside the label space."""
         if self.labels is None or "label" not in (self.dataset.column_names or []):
             raise FraZooError(f"dataset '{self.name}' has no labels; choose a labelled one, such as ferplus")
-        labels = self.dataset.with_format(None).select_columns("label")["label"]
+        labels = self.dataset.with_format(None).select_columns("label")["label"][:]
         rows = [row for row, label in enumerate(labels) if label != NO_LABEL]
         for row in rows:
             self.labels.check(labels[row], f"dataset '{self.name}' {self.split}, row {row}")

@@ -82,10 +82,12 @@ def verification(x: Float[Tensor, "n d"], pairs: Pairs) -> dict[str, float]:
 
 
 def best_threshold(score: Float[Tensor, " p"], same: Bool[Tensor, " p"]) -> Float[Tensor, ""]:
-    """The threshold with the most correct answers when `score >= threshold` means the same person."""
-    ordered, order = score.sort(descending=True)
-    correct = same[order].cumsum(0) + (~same).sum() - (~same[order]).cumsum(0)
-    return ordered[correct.argmax()]
+    """The threshold, half-way between two scores, at which `score >= threshold` answers most pairs correctly."""
+    values = score.unique()
+    between = torch.cat([values[:1], (values[1:] + values[:-1]) / 2.0])
+    genuine, impostors = score[same].sort().values, score[~same].sort().values
+    correct = len(genuine) - torch.searchsorted(genuine, between) + torch.searchsorted(impostors, between)
+    return between[correct.argmax()]
 
 
 def area_under_curve(score: Float[Tensor, " p"], same: Bool[Tensor, " p"]) -> float:

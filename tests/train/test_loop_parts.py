@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ def test_learning_rate_rises_and_falls():
     assert rates[9] == pytest.approx(1.0)
     assert rates[55] == pytest.approx(0.1 + 0.9 * (1 + math.cos(math.pi / 2)) / 2)
     assert rates[100] == pytest.approx(0.1)
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[10:]))
 
 
 def test_plan_fills_from_the_recipe():

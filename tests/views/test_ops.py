@@ -38,7 +38,8 @@ def test_crop_and_resize_is_pils(images, interpolation, out):
         top, left, side = float(start[i]), float(start[i] / 2), float(length[i])
         box = (left, top, left + side, top + side)
         theirs = from_pil(pil(image).resize((out, out), RESAMPLING[interpolation], box=box))
-        assert (ours[i] - theirs).abs().max() < 2.1 / 255  # PIL rounds after each of its two passes
+        # PIL rounds, and cuts what overshoots, after each of its two passes.
+        assert (ours[i] - theirs).abs().max() < (2.1 if interpolation == "bilinear" else 3.1) / 255
 
 
 FACTORS = torch.tensor([0.2, 0.7, 1.0, 1.4, 1.9])

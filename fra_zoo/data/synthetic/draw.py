@@ -110,10 +110,10 @@ def _eyes(c: _Canvas, p: People) -> None:
         for share, tone in ((0.58, p.iris), (0.27, p.iris * 0.15)):
             ball = c.ellipse(ix, iy, p.eye_size * share, p.eye_size * share)
             c.paint(torch.minimum(ball, eye), tone, _EYES)
-        by = p.eye_height - p.eye_size * 1.15 - 0.035 - 0.07 * brow + 0.02 * (1.0 - opening)
+        by = p.eye_height - p.eye_size * 1.15 - 0.035 - 0.09 * brow + 0.02 * (1.0 - opening)
         along = (c.x - _of(cx)) * side
-        line = _of(by) + along * _of(0.55 * tilt) + 1.2 * along.square()
-        half = torch.full_like(p.scale, 0.028) + 0.008 * p.beard
+        line = _of(by) + along * _of(0.65 * tilt) + 1.2 * along.square()
+        half = torch.full_like(p.scale, 0.036) + 0.008 * p.beard
         brows = torch.minimum(_of(half) - (c.y - line).abs(), _of(rx * 1.25) - along.abs())
         c.paint(brows, p.hair * 0.75, _BROWS)
         crease = torch.minimum(
@@ -138,14 +138,14 @@ def _nose(c: _Canvas, p: People) -> None:
 
 def _mouth(c: _Canvas, p: People) -> None:
     smile, opening, width, one_sided = p.expression[:, 3:7].unbind(1)
-    cx, half = p.yaw * 0.7, 0.2 * width.clamp(min=0.4)
+    cx, half = p.yaw * 0.7, 0.24 * width.clamp(min=0.4)
     along = ((c.x - _of(cx)) / _of(half)).clamp(-1.6, 1.6)
     lift = _of(smile) * along.square() + _of(one_sided) * along.clamp(min=0.0) * 0.8
-    middle = _of(p.mouth_height) - 0.09 * (lift - 0.5 * _of(smile))
+    middle = _of(p.mouth_height) - 0.12 * (lift - 0.5 * _of(smile))
     shape = (1.0 - along.square()).clamp(min=0.0).sqrt()
-    gap = _of(0.02 + 0.15 * opening.clamp(min=0.0)) * shape
+    gap = _of(0.02 + 0.18 * opening.clamp(min=0.0)) * shape
     ends = (1.0 - along.abs()) * _of(half)
-    lips = torch.minimum(gap + 0.035 * (0.4 + 0.6 * shape) - (c.y - middle).abs(), ends)
+    lips = torch.minimum(gap + 0.045 * (0.4 + 0.6 * shape) - (c.y - middle).abs(), ends)
     c.paint(lips, p.lips, _MOUTH)
     hollow = torch.minimum(gap - 0.012 - (c.y - middle).abs(), ends - 0.02)
     c.paint(hollow, p.lips * 0.2, _MOUTH)

@@ -101,23 +101,23 @@ def draw_people(seed: int, index: Int[Tensor, " n"]) -> People:
         return (mixed + torch.stack([spread * normal() for _ in range(3)], 1)).clamp(0.02, 1.0)
 
     label = between(0.0, len(FERPLUS) - 1e-4).long()
-    intensity = between(0.35, 1.1)
+    intensity = between(0.5, 1.15)
     habit = torch.stack([0.12 * normal() for _ in range(EXPRESSIONS.shape[1])], 1)
     expression = torch.lerp(EXPRESSIONS[:1].expand(len(label), -1), EXPRESSIONS[label], intensity[:, None]) + habit
     return People(
         label=label,
         expression=expression,
-        turn=0.2 * normal(),
+        turn=0.15 * normal(),
         shift=torch.stack([0.07 * normal(), 0.05 * normal()], 1),
-        scale=between(0.85, 1.12),
+        scale=between(0.95, 1.2),
         yaw=between(-0.2, 0.2),
         head=torch.stack([between(0.50, 0.64), between(0.68, 0.84)], 1),
         skin=near(SKIN, 0.03),
         hair=near(HAIR, 0.04),
         hairline=between(-0.62, -0.28),
         long_hair=(next(draw) < 0.45).float() * between(0.5, 1.0),
-        eye_distance=between(0.21, 0.29),
-        eye_size=between(0.085, 0.125),
+        eye_distance=between(0.23, 0.29),
+        eye_size=between(0.11, 0.15),
         eye_height=between(-0.18, -0.06),
         iris=near(HAIR[:3], 0.15),
         gaze=torch.stack([0.25 * normal(), 0.15 * normal()], 1).clamp(-0.5, 0.5),
@@ -135,7 +135,7 @@ def draw_people(seed: int, index: Int[Tensor, " n"]) -> People:
             1,
         ),
         cover_colour=colour(),
-        noise=between(0.01, 0.06),
+        noise=between(0.01, 0.04),
     )
 
 
