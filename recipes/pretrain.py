@@ -1,17 +1,20 @@
 """Pre-train a self-supervised method on faces.
 
-    accelerate launch recipes/pretrain.py                                   # FRA on synthetic faces, nothing needed
+    accelerate launch recipes/pretrain.py                  # FRA on synthetic faces: configs/fra_synthetic.yaml
     accelerate launch recipes/pretrain.py --config recipes/configs/FILE.yaml --key value …
 
 Writes a run folder (`--output`); `--resume auto` continues it.
 """
 
 import sys
+from pathlib import Path
 
 from fra_zoo.errors import one_line_errors
+
+DEFAULT = Path(__file__).parent / "configs" / "fra_synthetic.yaml"
 
 if __name__ == "__main__":
     with one_line_errors():
         from fra_zoo.train.pretrain import pretrain
 
-        pretrain(sys.argv[1:])
+        pretrain(sys.argv[1:] or ["--config", str(DEFAULT)])

@@ -70,7 +70,9 @@ def draw_faces(
 
 
 def _background(c: _Canvas, p: People) -> None:
-    blend = (0.5 + 0.5 * torch.sin(3.0 * c.screen_x * _of(p.yaw * 8.0) + 2.5 * c.screen_y + _of(p.gain * 9.0)))[:, None]
+    blend = (0.25 + 0.25 * torch.sin(3.0 * c.screen_x * _of(p.yaw * 8.0) + 2.5 * c.screen_y + _of(p.gain * 9.0)))[
+        :, None
+    ]
     c.image = torch.lerp(p.background[:, 0, :, None, None], p.background[:, 1, :, None, None], blend)
     zero = torch.zeros_like(p.scale)
     c.paint(c.ellipse(zero, zero + 1.35, zero + 0.95, zero + 0.6), p.cloth)

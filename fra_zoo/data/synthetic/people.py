@@ -92,7 +92,9 @@ def draw_people(seed: int, index: Int[Tensor, " n"]) -> People:
         return radius * (2.0 * math.pi * next(draw)).cos()
 
     def colour() -> Tensor:
-        return torch.stack([between(0.05, 0.95) for _ in range(3)], 1)
+        """Mostly gray: strong colours would tell faces apart without a look at the face."""
+        level = between(0.15, 0.85)
+        return torch.stack([(level + between(-0.12, 0.12)).clamp(0.02, 1.0) for _ in range(3)], 1)
 
     def near(palette: Tensor, spread: float) -> Tensor:
         place = between(0.0, len(palette) - 1.001)
@@ -101,8 +103,8 @@ def draw_people(seed: int, index: Int[Tensor, " n"]) -> People:
         return (mixed + torch.stack([spread * normal() for _ in range(3)], 1)).clamp(0.02, 1.0)
 
     label = between(0.0, len(FERPLUS) - 1e-4).long()
-    intensity = between(0.5, 1.15)
-    habit = torch.stack([0.12 * normal() for _ in range(EXPRESSIONS.shape[1])], 1)
+    intensity = between(0.6, 1.2)
+    habit = torch.stack([0.1 * normal() for _ in range(EXPRESSIONS.shape[1])], 1)
     expression = torch.lerp(EXPRESSIONS[:1].expand(len(label), -1), EXPRESSIONS[label], intensity[:, None]) + habit
     return People(
         label=label,

@@ -1,0 +1,124 @@
+"""Speed of a training step against the passes that any such method must pay, on one machine in one process.
+
+    python recipes/benchmark.py --backbone resnet50 --image_size 112 --batch_size 16
+    python recipes/benchmark.py --backbone resnet18 --image_size 48 --batch_size 64 --method_args '{"hidden_dim": 1024}'
+
+The bare passes are two forward-backward and two forward passes of the backbone, in the same precision and layout. A
+method's step is all of it: views from uint8 images, forward, backward, optimizer, moving average. The sides take turns,
+and each round gives a ratio; the median is what to quote. Peak memory is the process's (CPU) or the allocator's (GPU).
+"""
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.errors import one_line_errors
+
+
+@dataclass
+class BenchmarkConfig:
+    backbone: str = "resnet50"
+    backbone_args: str = "{}"
+    image_size: int = 112
+    batch_size: int = 16
+    rounds: int = 5
+    methods: list[str] = field(default_factory=lambda: ["fra", "byol"])
+    method_args: str = "{}"
+    optimizer: str = "lars"
+
+
+def main(words: list[str]) -> None:
+    from fra_zoo.evaluate.base import autocast_for
+    from fra_zoo.methods import create_method
+    from fra_zoo.models.build import build_backbone
+    from fra_zoo.train.optim import build_optimizer
+    from fra_zoo.views.apply import make_views
+
+    (config,) = parse([BenchmarkConfig], read_words(words))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    options = json_option("backbone_args", config.backbone_args)
+    size = config.image_size
+    faces = torch.randint(0, 256, (config.batch_size, 3, size, size), dtype=torch.uint8, device=device)
+    index = torch.arange(config.batch_size)
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def bare() -> Callable[[], None]:
+        net = build_backbone(config.backbone, size, **options).to(device, memory_format=torch.channels_last)
+        x = torch.randn(config.batch_size, 3, size, size, device=device).to(memory_format=torch.channels_last)
+
+        def passes() -> None:
+            with autocast_for(device):
+                for _ in range(2):
+                    net.forward_features(x).float().mean().backward()
+                with torch.no_grad():
+                    for _ in range(2):
+                        net.forward_features(x)
+            net.zero_grad(set_to_none=True)
+
+        return passes
+
+    def step_of(name: str) -> Callable[[], None]:
+        method = create_method(
+            name,
+            config.backbone,
+            image_size=size,
+            backbone_args=options,
+            **json_option("method_args", config.method_args),
+        ).to(device, memory_format=torch.channels_last)
+        optimizer = build_optimizer(config.optimizer, method.param_groups(1e-6), 1e-3)
+
+        def step() -> None:
+            views = make_views(faces, method.views, seed=0, epoch=0, index=index)
+            with autocast_for(device):
+                loss = method({"views": views})["loss"]
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            method.after_step(0, 100)
+
+        return step
+
+    sides = {"bare": bare(), **{name: step_of(name) for name in config.methods}}
+    for run in sides.values():
+        for _ in range(2):
+            run()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(config.rounds):
+        for name, run in sides.items():
+            wait()
+            started = time.perf_counter()
+            run()
+            wait()
+            seconds[name].append(time.perf_counter() - started)
+    print(f"{config.backbone} at {size} px, batch {config.batch_size}, {device}, {torch.get_num_threads()} threads")
+    results = {}
+    for name, times in seconds.items():
+        ratios = [b / t for b, t in zip(seconds["bare"], times, strict=True)]
+        results[name] = {"samples_per_second": config.batch_size / statistics.median(times)}
+        line = f"{name:>6}: {results[name]['samples_per_second']:8.1f} samples/s"
+        if name != "bare":
+            results[name]["ratio"] = statistics.median(ratios)
+            line += f", {statistics.median(ratios):.2f} of the bare passes ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(line)
+    peak = (
+        torch.cuda.max_memory_allocated()
+        if device.type == "cuda"
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )
+    print(f"peak memory of the process, all sides: {peak / 2**30:.2f} GiB")
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main(sys.argv[1:])
