@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -53,7 +54,8 @@ def main(words: list[str]) -> None:
             torch.cuda.synchronize()
 
     def bare() -> Callable[[], None]:
-        net = build_backbone(config.backbone, size, **options).to(device, memory_format=torch.channels_last)
+        net: Any = build_backbone(config.backbone, size, **options)
+        net.to(device, memory_format=torch.channels_last)
         x = torch.randn(config.batch_size, 3, size, size, device=device).to(memory_format=torch.channels_last)
 
         def passes() -> None:
@@ -68,13 +70,14 @@ def main(words: list[str]) -> None:
         return passes
 
     def step_of(name: str) -> Callable[[], None]:
-        method = create_method(
+        method: Any = create_method(
             name,
             config.backbone,
             image_size=size,
             backbone_args=options,
             **json_option("method_args", config.method_args),
-        ).to(device, memory_format=torch.channels_last)
+        )
+        method.to(device, memory_format=torch.channels_last)
         optimizer = build_optimizer(config.optimizer, method.param_groups(1e-6), 1e-3)
 
         def step() -> None:

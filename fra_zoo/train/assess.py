@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class Assessment:
 
         return embed_faces(embed, self.loader(data), self.view, self.device)
 
+    @cached_property
     def splits(self) -> tuple[list[Features], int]:
         """Train, valid and, if asked for, test, and the number of classes."""
         names = ("train", "valid", "test") if self.config.test else ("train", "valid")
@@ -68,12 +70,12 @@ class Assessment:
 
 
 def _probe(it: Assessment) -> Numbers:
-    features, classes = it.splits()
+    features, classes = it.splits
     return probe(features[0], features[1], classes, *features[2:])
 
 
 def _knn(it: Assessment) -> Numbers:
-    features, classes = it.splits()
+    features, classes = it.splits
     numbers = knn(features[0], features[1], classes)
     if len(features) > 2:
         numbers |= {f"test_{name}": value for name, value in knn(features[0], features[2], classes).items()}

@@ -48,8 +48,11 @@ def test_configuration(words, expected, capsys):
     ("words", "expected"),
     [
         (["--dataset", "ferplos"], "unknown dataset 'ferplos'; did you mean 'ferplus'?"),
-        (["--dataset", "ferplus"], "dataset 'ferplus' needs root="),
-        (["--dataset", "imagefolder", "--root", "/nowhere"], "no such folder or file for dataset 'imagefolder'"),
+        (["--dataset", "ferplus", "--dataset_args", "{}"], "dataset 'ferplus' needs root="),
+        (
+            ["--dataset", "imagefolder", "--root", "/nowhere", "--dataset_args", "{}"],
+            "no such folder or file for dataset 'imagefolder'",
+        ),
         (["--dataset_args", '{"cout": 3}'], "dataset 'synthetic-faces' does not take this option"),
         (["--optimizer", "adamw", "--lr", "0.9"], "lr 0.9 is of LARS size"),
         (["--batch_size", "1"], "a batch of 1"),

@@ -27,7 +27,7 @@ EXPRESSIONS = torch.tensor(
     ]
 )
 ANNOTATORS = 10
-_DOUBT = 0.35  # width of the annotators' judgement, in units of expression
+_DOUBT = 0.47  # width of the annotators' judgement, in units of expression
 _UNKNOWN = 0.02
 _DRAWS = 112
 
