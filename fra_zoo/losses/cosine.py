@@ -15,7 +15,7 @@ def cosine_distance(p: Float[Tensor, "*n d"], z: Float[Tensor, "*n d"]) -> Float
 def cross_region_similarity(p: Float[Tensor, "b n d"], z: Float[Tensor, "b n d"]) -> Float[Tensor, ""]:
     """Mean over (b, n) of the squared cosines of each region with the *other* regions, summed over them, over n.
 
-    The published FRA code adds it, weighted 0.02, to its region loss; after UniGrad (arXiv 2112.05141) equation 6.
+    The published FRA code adds it, weighted 0.02, to its region loss; after UniGrad (arXiv 2112.05141).
     """
     similarity = F.normalize(p, dim=-1) @ F.normalize(z, dim=-1).transpose(1, 2)
     squares = similarity.square()

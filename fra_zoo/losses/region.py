@@ -45,7 +45,7 @@ def relation_cross_entropy(
 def mean_entropy_gap(student: Float[Tensor, "pixels n"], temperature: float) -> Float[Tensor, ""]:
     """`log n - H(mean assignment)`, the mean over the pixels of all processes; 0 when all regions are used alike.
 
-    Source: the mean-entropy maximisation of MSN (arXiv 2204.07141) equation 2.
+    Source: the mean-entropy maximisation of MSN (arXiv 2204.07141).
     """
     mean = mean_across_processes((student / temperature).softmax(1).mean(0))
     return math.log(student.shape[1]) + torch.xlogy(mean, mean).sum()

@@ -217,7 +217,7 @@ class FRA(MomentumMethod):
         }
 
     def _consistency(self, online: FRAOutput, target: FRAOutput) -> tuple[Tensor, Tensor]:
-        """Distances of the whole face and of its matching regions, one direction (equation 6)."""
+        """Distances of the whole face and of its matching regions, one direction."""
         p = self.predictor(online.z)
         p_regions = _full(apply_per_region(self.region_predictor, online.z_regions))
         t_regions = _full(target.z_regions)
@@ -227,7 +227,7 @@ class FRA(MomentumMethod):
         return cosine_distance(_full(p), _full(target.z)).mean(), regions
 
     def _relation(self, online: FRAOutput, target: FRAOutput) -> Tensor:
-        """Cross-entropy of pixel-to-region assignments, online against target, same view (equation 7)."""
+        """Cross-entropy of pixel-to-region assignments, online against target, same view."""
         config = self.config
         student, logits = (o.similarity.permute(0, 2, 3, 1).flatten(0, 2) for o in (online, target))
         teacher = (logits / config.teacher_temperature).softmax(1)

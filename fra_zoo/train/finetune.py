@@ -142,7 +142,6 @@ def finish(task: Objective, judge: Judge, test: FaceData, config: FinetuneConfig
     plot.confusion(results["confusion_test"], labels.classes, title, run.path / "confusion.png")
     plot.curves(run.rows(), _PANELS, run.path / "curves.png")
     export_model(task.backbone, run.export, view=view.clean(), labels=labels, license=test.license)
-    (run.path / BEST).unlink()
     print(_report(results))
 
 

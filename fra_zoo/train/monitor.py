@@ -90,8 +90,14 @@ class Monitor:
         plot.write_png(np.concatenate(kept, axis=1), self.run.path / "heatmaps_over_epochs.png", scale)
 
     def finish(self) -> None:
-        """Curves of the whole run."""
-        plot.curves(self.run.rows(), _PANELS, self.run.path / "curves.png")
+        """Curves of the whole run, and what it came to."""
+        rows = self.run.rows()
+        plot.curves(rows, _PANELS, self.run.path / "curves.png")
+        for name in ("probe_accuracy", "knn_accuracy", "region_iou", "region_purity"):
+            values = [row[name] for row in rows if name in row]
+            if values:
+                print(f"{name}: {values[0]:.3f} untrained, {values[-1]:.3f} trained")
+        print(f"run folder: {self.run.path}")
 
 
 def _some(data: Any, count: int, seed: int) -> Any:

@@ -54,6 +54,8 @@ class RunFolder:
                     + ", ".join(f"{key} was {before[key]}, is {config[key]}" for key in changed)
                 )
         self.path.mkdir(parents=True, exist_ok=True)
+        if latest is None:
+            self.metrics.unlink(missing_ok=True)
         file.write_text(yaml.safe_dump(config, sort_keys=False))
         return latest
 

@@ -121,3 +121,19 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path):
     for step in (1, 2, 3, 10):
         RunFolder(tmp_path).save(step, model, optimizer, {}, keep=2)
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00000003", "step-00000010"]
+
+
+def test_a_run_that_died_before_its_first_checkpoint_starts_clean(tmp_path):
+    run = RunFolder(tmp_path)
+    run.open({"seed": 0}, "never")
+    run.log({"step": 1, "loss": 2.0})
+    assert run.open({"seed": 0}, "auto") is None
+    assert run.rows() == []
+
+
+def test_resuming_drops_the_metrics_of_steps_to_come(tmp_path):
+    run = RunFolder(tmp_path)
+    for step in (1, 2, 3):
+        run.log({"step": step})
+    run.forget_after(2)
+    assert [row["step"] for row in run.rows()] == [1, 2]
