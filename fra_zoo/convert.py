@@ -77,6 +77,7 @@ def convert_fra(
             "regions": state["online.region_decoder.query_embed.weight"].shape[0],
             "dim": state["online.projector.3.weight"].shape[0],
             "hidden_dim": state["online.projector.3.weight"].shape[1],
+            "local_hidden_dim": state["online.pixel_projector.3.weight"].shape[1],
             "decoder_layers": 1
             + max(int(m[1]) for m in map(re.compile(r".*decoder\.layers\.(\d+)").match, state) if m),
         }

@@ -45,7 +45,9 @@ def published(method):
 
 @pytest.fixture(scope="module")
 def method():
-    return create_method("fra", "resnet18", image_size=64, preset="official", dim=32, hidden_dim=40)
+    return create_method(
+        "fra", "resnet18", image_size=64, preset="official", dim=32, hidden_dim=40, local_hidden_dim=40
+    )
 
 
 @pytest.mark.parametrize("form", ["safetensors", "pickle"])

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.layers.ema import ema_update, frozen_copy, momentum_at
@@ -119,5 +120,14 @@ class MomentumMethod(Method):
         """Online and target outputs for each view; one pass per view, so that batch norms see one view at a time."""
         online = [self.online(view) for view in views]
         with torch.no_grad():
-            target = [self.target(view) for view in views]
+            weights = self._target_weights(views[0].device.type)
+            target = [functional_call(self.target, weights, (view,)) for view in views]
         return online, target
+
+    def _target_weights(self, device: str) -> dict[str, Tensor]:
+        """The target's matrices in autocast's type, cast once for both views: autocast keeps no copy of frozen ones."""
+        if not torch.is_autocast_enabled(device):
+            return {}
+        dtype = torch.get_autocast_dtype(device)
+        matrices = ((name, p) for name, p in self.target.named_parameters() if p.ndim > 1 and "embed" not in name)
+        return {name: parameter.to(dtype) for name, parameter in matrices}

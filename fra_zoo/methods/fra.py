@@ -44,7 +44,10 @@ class FRAConfig(MomentumConfig):
 
     Attributes:
         regions: number N of region queries.
-        dim, hidden_dim: output and hidden width of projectors, predictors and the decoder (`dim`).
+        dim: output width of projectors and predictors, and width of the decoder.
+        hidden_dim: hidden width of the whole face's projector and predictor.
+        local_hidden_dim: hidden width of those of pixels and regions, which run on many rows a face; by default the
+            smaller of `hidden_dim` and 512 (published code: `hidden_dim`).
         decoder_layers, decoder_heads, dropout: of the region decoder.
         beta: sharpness of the heatmaps, `softmax(beta * s)`.
         global_weight: share of the whole face in the consistency loss (lambda_c).
@@ -61,6 +64,7 @@ class FRAConfig(MomentumConfig):
     regions: int = 8
     dim: int = 256
     hidden_dim: int = 4096
+    local_hidden_dim: int | None = None
     decoder_layers: int = 1
     decoder_heads: int = 8
     dropout: float = 0.1
@@ -75,6 +79,11 @@ class FRAConfig(MomentumConfig):
     share_queries: bool = False
     spread_queries: bool = True
     decay_norms: bool = False
+
+    @property
+    def local_hidden(self) -> int:
+        """`local_hidden_dim`, resolved."""
+        return self.local_hidden_dim or min(self.hidden_dim, 512)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,8 +121,8 @@ class FRANetwork(nn.Module):
             spread=config.spread_queries,
         )
         self.projector = MLPHead(self.features.pooled_dim, config.hidden_dim, config.dim)
-        self.pixel_projector = MLPHead(map_dim, config.hidden_dim, config.dim)
-        self.region_projector = MLPHead(map_dim, config.hidden_dim, config.dim)
+        self.pixel_projector = MLPHead(map_dim, config.local_hidden, config.dim)
+        self.region_projector = MLPHead(map_dim, config.local_hidden, config.dim)
         if config.share_queries:
             self.prototypes: Tensor
             self.register_buffer("prototypes", torch.randn(config.regions, config.dim))
@@ -160,6 +169,7 @@ class FRA(MomentumMethod):
     recipe = Recipe("lars", lr_per_256=0.45, weight_decay=1e-6, warmup_epochs=10, epochs=50, batch_size=512)
     presets = {
         "official": {
+            "local_hidden_dim": 4096,
             "decoder_layers": 2,
             "beta": 1.0,
             "balance_teacher": 3,
@@ -175,7 +185,7 @@ class FRA(MomentumMethod):
         super().__init__(backbone, image_size, config)
         self.set_networks(FRANetwork(backbone, image_size, config))
         self.predictor = MLPHead(config.dim, config.hidden_dim, config.dim)
-        self.region_predictor = MLPHead(config.dim, config.hidden_dim, config.dim)
+        self.region_predictor = MLPHead(config.dim, config.local_hidden, config.dim)
 
     def heads(self) -> dict[str, nn.Module]:
         online: Any = self.online

@@ -19,7 +19,7 @@ from fra_zoo.methods import create_method, list_methods
 
 WORLD = 2
 SMALL = {
-    "fra": {"dim": 16, "hidden_dim": 24, "dropout": 0.0, "decoder_heads": 4},
+    "fra": {"dim": 16, "hidden_dim": 24, "local_hidden_dim": 24, "dropout": 0.0, "decoder_heads": 4},
     "byol": {"dim": 8, "hidden_dim": 24},
 }
 CASES = [*[(name, None) for name in list_methods()], ("fra", "official")]
