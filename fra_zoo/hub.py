@@ -18,9 +18,9 @@ from fra_zoo.methods import create_method
 from fra_zoo.methods.base import Method
 from fra_zoo.models import create_model
 from fra_zoo.views.spec import ViewSpec
-from fra_zoo.weights import load_into, read_safetensors
+from fra_zoo.weights import CONFIG, export_folder, load_into, read_safetensors
 
-CONFIG, WEIGHTS, HEADS, HEADS_CONFIG = "config.json", "model.safetensors", "heads.safetensors", "heads.json"
+HEADS, HEADS_CONFIG = "heads.safetensors", "heads.json"
 
 
 def export_model(
@@ -87,12 +87,6 @@ _WEIGHTS_OF_OTHERS = (
 def _plain_cfg(cfg: Any) -> dict[str, Any]:
     """A timm config without what it says of other people's weights."""
     return {key: value for key, value in dict(cfg).items() if key not in _WEIGHTS_OF_OTHERS}
-
-
-def export_folder(path: str | Path) -> Path:
-    """The export of a run folder, or the folder itself if it is one."""
-    path = Path(path)
-    return path / "export" if (path / "export" / CONFIG).is_file() else path
 
 
 def load_method(path: str | Path) -> Method:

@@ -13,6 +13,14 @@ from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
 
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+def export_folder(path: str | Path) -> Path:
+    """The export of a run folder, or the folder itself if it is one."""
+    path = Path(path)
+    return path / "export" if (path / "export" / CONFIG).is_file() else path
+
 
 def read_safetensors(path: str | Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file; anything else raises `FraZooError`."""

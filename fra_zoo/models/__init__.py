@@ -14,7 +14,7 @@ from torch import nn
 from fra_zoo.errors import FraZooError
 from fra_zoo.models import zoo as _zoo
 from fra_zoo.models.build import check_name
-from fra_zoo.weights import load_into, read_safetensors
+from fra_zoo.weights import CONFIG, WEIGHTS, export_folder, load_into, read_safetensors
 
 _LOCAL = "local-dir:"
 
@@ -74,9 +74,8 @@ def load_weights(model: Any, file: str | Path) -> None:
 
 
 def _from_folder(folder: str, num_classes: int | None, timm_kwargs: dict[str, Any]) -> nn.Module:
-    path = Path(folder)
-    path = path / "export" if (path / "export" / "config.json").is_file() else path
-    if not (path / "config.json").is_file():
+    path = export_folder(folder)
+    if not (path / CONFIG).is_file():
         raise FraZooError(
             f"{folder} is no export and no run folder: it has no config.json; give a folder that training wrote"
         )
@@ -84,5 +83,5 @@ def _from_folder(folder: str, num_classes: int | None, timm_kwargs: dict[str, An
         model = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
     except (RuntimeError, TypeError, KeyError) as error:
         raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {error}") from error
-    load_weights(model, path / "model.safetensors")
+    load_weights(model, path / WEIGHTS)
     return model
