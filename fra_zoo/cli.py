@@ -14,6 +14,8 @@ USAGE = """fra-zoo: a model zoo for faces
   fra-zoo pretrain  [--config FILE] [--key value ...]
   fra-zoo finetune  [--config FILE] [--key value ...]
   fra-zoo evaluate  [--config FILE] [--key value ...]
+  fra-zoo data inspect PATH [--images N]
+  fra-zoo data convert PATH OUT [--dataset NAME] [--dataset_args JSON] [--shard_images N]
 
 With several GPUs: accelerate launch -m fra_zoo.cli pretrain ..."""
 
@@ -51,10 +53,18 @@ def _evaluate(words: Sequence[str]) -> None:
     assess(words)
 
 
+def _data(words: Sequence[str]) -> None:
+    from fra_zoo.data.commands import COMMANDS
+
+    if not words or words[0] not in COMMANDS:
+        raise FraZooError(f"unknown command 'data {words[0] if words else ''}'; known: {', '.join(COMMANDS)}")
+    COMMANDS[words[0]](words[1:])
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; bad input ends with one line and status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
-    commands = {"list": _list, "pretrain": _pretrain, "finetune": _finetune, "evaluate": _evaluate}
+    commands = {"list": _list, "pretrain": _pretrain, "finetune": _finetune, "evaluate": _evaluate, "data": _data}
     if not words or words[0] in ("-h", "--help"):
         print(USAGE)
         return

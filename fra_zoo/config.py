@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,6 +60,21 @@ def parse(types: Sequence[type], words: Sequence[str], *, strict: bool = True) -
     except (ValueError, TypeError) as error:
         raise FraZooError(f"config: {error}") from error
     return tuple(filled[: len(types)])
+
+
+def fill_options(config_type: Any, given: Mapping[str, Any]) -> Any:
+    """An options dataclass from keywords; an unknown one raises `FraZooError` with the nearest."""
+    known = {field.name for field in fields(config_type)}
+    for name in given:
+        if name not in known:
+            raise FraZooError(f"unknown option '{name}'; {nearest(name, known)}")
+    return config_type(**given)
+
+
+def said_options(filled: Any, words: Sequence[str]) -> dict[str, Any]:
+    """Those fields of a parsed options dataclass that the words name."""
+    said = {word[2:].split("=")[0].replace("-", "_") for word in words if word.startswith("--")}
+    return {field.name: getattr(filled, field.name) for field in fields(filled) if field.name in said}
 
 
 def json_option(key: str, text: str) -> dict[str, Any]:

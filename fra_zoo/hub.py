@@ -17,6 +17,7 @@ from fra_zoo.labels import LabelSpace
 from fra_zoo.methods import create_method
 from fra_zoo.methods.base import Method
 from fra_zoo.models import create_model
+from fra_zoo.models.preprocessing import PREPROCESSING, preprocessing_of
 from fra_zoo.views.spec import ViewSpec
 from fra_zoo.weights import CONFIG, export_folder, load_into, read_safetensors
 
@@ -32,6 +33,7 @@ def export_model(
     license: str = "apache-2.0",
     heads: dict[str, nn.Module] | None = None,
     heads_config: dict[str, Any] | None = None,
+    load_size: int | None = None,
 ) -> Path:
     """Write a timm model to `folder`: `config.json`, `model.safetensors` and, if there are heads, `heads.*`.
 
@@ -45,17 +47,18 @@ def export_model(
         license: of the weights.
         heads: modules to keep beside the backbone, by name; a prefix of their keys.
         heads_config: how to build them again.
+        load_size: side that images were decoded to before the view, pixels, if it was not the view's.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     own_cfg = {
         "tag": "",
         "license": license,
-        "input_size": (3, view.size, view.size),
+        "input_size": (1 if view.photometric else 3, view.size, view.size),
         "mean": view.mean,
         "std": view.std,
         "interpolation": view.interpolation,
-        "crop_pct": 1.0,
+        "crop_pct": view.clean_centre,
         "crop_mode": "squash",
     }
     plain = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
@@ -65,6 +68,9 @@ def export_model(
     config = json.loads((folder / CONFIG).read_text())
     # transformers passes num_classes itself and fails on a second one (timm 1.0.31 always writes it).
     config.get("model_args", {}).pop("num_classes", None)
+    preprocessing = preprocessing_of(view, load_size)
+    if preprocessing:
+        config[PREPROCESSING] = preprocessing
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
     if heads:
         tensors = {
@@ -80,6 +86,7 @@ def export_model(
 _WEIGHTS_OF_OTHERS = (
     *("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source"),
     *("origin_url", "paper_name", "paper_ids", "notes", "description"),
+    PREPROCESSING,
     *("test_input_size", "test_crop_pct", "label_offset", "label_names", "label_descriptions"),
 )
 

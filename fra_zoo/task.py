@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fra_zoo.views.spec import ViewSpec
 
 Batch = dict[str, Any]
+Stairs = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,15 @@ class Recipe:
     """How a task is trained unless the user says otherwise: the paper's settings live with the task.
 
     Attributes:
-        optimizer: `lars` or `adamw`.
+        optimizer: `lars`, `adamw`, `adam` or `sgd`.
         lr_per_256: learning rate for 256 samples a step; scaled linearly with the batch.
         weight_decay: on weights with more than one axis.
         warmup_epochs: linear rise from 0; then a cosine falls to `min_lr`.
         epochs, batch_size: of the whole run, over all processes.
         min_lr: where the cosine ends.
+        stairs: (epoch, factor) pairs instead of the cosine: until that epoch the rate is the factor times the peak. A
+            run of another length stretches them.
+        warmup_from_zero: whether the first step's rate is 0, or one step's share of the peak.
     """
 
     optimizer: str
@@ -33,15 +37,23 @@ class Recipe:
     epochs: int
     batch_size: int
     min_lr: float = 0.0
+    stairs: Stairs = ()
+    warmup_from_zero: bool = False
+
+    @property
+    def shares(self) -> Stairs:
+        """`stairs` with shares of the run instead of epochs."""
+        return tuple((epoch / self.epochs, factor) for epoch, factor in self.stairs)
 
 
 class Task(nn.Module):
     """A module that turns a batch into a loss.
 
     `forward(batch)` takes `batch["views"]`, a list of normalised (b, 3, h, w) tensors, one for each of `views`, and
-    where the data has them `batch["label"]` (b,), `batch["votes"]` (b, annotations) and `batch["index"]` (b,). It
-    gives a dict of tensors: `"loss"` (scalar, with gradient), other scalars to be logged (detached), and `"features"`
-    (b, d), detached, for the monitors. One forward a step; frozen targets are submodules, so checkpoints hold them.
+    where the data has them `batch["label"]` (b,), `batch["votes"]` (b, annotations), `batch["target"]` (b, classes) and
+    `batch["index"]` (b,). It gives a dict of tensors: `"loss"` (scalar, with gradient), other scalars to be logged
+    (detached), and `"features"` (b, d), detached, for the monitors. One forward a step; frozen targets are submodules,
+    so checkpoints hold them.
     """
 
     recipe: ClassVar[Recipe]
@@ -59,6 +71,9 @@ class Task(nn.Module):
     def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """The embedding that evaluation reads."""
         raise NotImplementedError
+
+    def before_step(self, step: int, steps_per_epoch: int, total_steps: int) -> None:
+        """Called on the unwrapped module before the forward of step number `step` (from 0): ramps and the like."""
 
     def after_step(self, step: int, total_steps: int) -> None:
         """Called on the unwrapped module after the optimizer's step number `step` (from 0): moving averages, queues."""

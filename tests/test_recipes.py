@@ -51,7 +51,7 @@ def test_an_exported_run_is_evaluated_and_fine_tuned(pretrained, tmp_path):
     assert 0 < numbers["regions"]["region_iou"] < 1
     folder = tmp_path / "tuned"
     words = [*SMALL, "--model", source, "--image_size", "32", "--epochs", "2", "--batch_size", "16"]
-    done = run("finetune", *words, "--balance", "true", "--output", str(folder))
+    done = run("finetune", *words, "--sampling", "balanced", "--output", str(folder))
     assert done.returncode == 0, done.stderr
     results = json.loads((folder / "results.json").read_text())
     assert results["classes"][3] == "sadness"

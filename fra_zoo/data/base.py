@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 
+from fra_zoo.data.pairs import Pairs
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LabelSpace
 from fra_zoo.registry import Registry
-from fra_zoo.votes import NO_LABEL
+from fra_zoo.votes import NO_LABEL, ferplus_targets
 
 SPLITS = ("train", "valid", "test")
 
@@ -28,6 +30,9 @@ class FaceData:
         labels: the label space of `label`, or None.
         license: of the images.
         source: where they come from, and which of several versions was read.
+        layout: how the files lay on disk.
+        problems: what was found wrong in the lists, one line each; `fra-zoo data inspect` prints them.
+        pairs: pairs of rows for face verification, or None.
     """
 
     dataset: Any
@@ -36,6 +41,9 @@ class FaceData:
     labels: LabelSpace | None
     license: str
     source: str
+    layout: str = ""
+    problems: tuple[str, ...] = ()
+    pairs: Pairs | None = None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -57,13 +65,93 @@ class FaceData:
             raise FraZooError(f"dataset '{self.name}' has no labelled row in split '{self.split}'")
         return self.select(rows)
 
+    def for_scheme(self, scheme: str) -> FaceData:
+        """The rows that a label scheme trains on (`fra_zoo.votes.SCHEMES`).
+
+        `majority` takes the rows with a label. The others take FER+ votes, or the soft labels of a `target` column, and
+        add `target`, a distribution over the classes; `label` is then its largest.
+
+        Raises:
+            FraZooError: if the dataset has neither votes nor soft labels.
+        """
+        if scheme == "majority":
+            return self.labelled()
+        columns = self.dataset.column_names or []
+        numbers = self.dataset.with_format(None)
+        if "votes" in columns:
+            targets, keep = ferplus_targets(np.asarray(numbers["votes"][:]), scheme)
+        elif "target" in columns and scheme != "multi_label":
+            targets = np.asarray(numbers["target"][:], dtype=np.float32)
+            keep = targets.sum(1) > 0
+        else:
+            raise FraZooError(
+                f"label scheme '{scheme}' needs the votes of annotators, and dataset '{self.name}' has plain labels; "
+                "choose --objective majority, or a dataset with votes, such as ferplus"
+            )
+        dataset = self.dataset.remove_columns([name for name in ("label", "target") if name in columns])
+        dataset = dataset.add_column("label", np.where(keep, targets.argmax(1), NO_LABEL).tolist())
+        dataset = dataset.add_column("target", targets.tolist())
+        return replace(self, dataset=dataset.select(np.flatnonzero(keep).tolist()))
+
     def select(self, rows: list[int]) -> FaceData:
         """The same dataset with these rows alone."""
         return replace(self, dataset=self.dataset.select(rows))
 
 
+class MissingSplit(FraZooError):
+    """The dataset has no such split, as some have no validation or test set."""
+
+
 Builder = Callable[..., FaceData]
-DATASETS: Registry[Builder] = Registry("dataset", "fra_zoo.data.sets")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What a whole copy of a published dataset holds.
+
+    Attributes:
+        name: under which results on it may be reported.
+        images: images of each split.
+        classes: labelled images of each class of a split, in the order of its label space.
+        identities: people of each split, where that is what a dataset counts.
+        options: of `create_dataset`, for this form of it.
+    """
+
+    name: str
+    images: dict[str, int]
+    classes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    identities: dict[str, int] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A dataset of the registry.
+
+    Attributes:
+        build: makes a split.
+        detect: the name of the layout under a path, or None if it is not this dataset's.
+        golden: the published forms.
+    """
+
+    build: Builder
+    detect: Callable[[Path], str | None]
+    golden: tuple[Golden, ...]
+
+
+DATASETS: Registry[Registered] = Registry("dataset", "fra_zoo.data.sets")
+
+
+def register_dataset(
+    name: str, *, detect: Callable[[Path], str | None] = lambda root: None, golden: Sequence[Golden] = ()
+) -> Callable[[Builder], Builder]:
+    """Decorator of a function that makes a split of a dataset; see `Registered`."""
+
+    def put(build: Builder) -> Builder:
+        DATASETS.register(name)(Registered(build, detect, tuple(golden)))
+        return build
+
+    return put
 
 
 def list_datasets(pattern: str = "*") -> list[str]:
@@ -86,7 +174,7 @@ def create_dataset(
     Raises:
         FraZooError: for an unknown name, split or option, a missing folder, or an empty dataset.
     """
-    build = DATASETS.get(name)
+    build = DATASETS.get(name).build
     if split not in SPLITS:
         raise FraZooError(f"unknown split '{split}'; {nearest(split, SPLITS)}")
     try:
@@ -98,6 +186,15 @@ def create_dataset(
     if not data.streaming and len(data) == 0:
         raise FraZooError(f"dataset '{name}' is empty: no image in split '{split}' of {root}")
     return data
+
+
+def numbered_rows(data: FaceData) -> dict[tuple[str, int], int]:
+    """(identity, number) of every image to its row, as lists of pairs name them."""
+    for column in ("identity", "number"):
+        if column not in data.dataset.column_names:
+            raise FraZooError(f"verification needs a dataset with identity and number; '{data.name}' has no '{column}'")
+    columns = data.dataset.with_format(None)
+    return {key: row for row, key in enumerate(zip(columns["identity"][:], columns["number"][:], strict=True))}
 
 
 def need_root(name: str, root: str | None, what: str) -> Path:

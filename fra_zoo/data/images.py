@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,16 @@ from torch import Tensor
 from fra_zoo.errors import FraZooError
 
 
-def decode(image: Any, size: int, center_crop: float = 1.0) -> UInt8[Tensor, "3 size size"]:
+def decode(
+    image: Any, size: int, center_crop: float = 1.0, box: Sequence[float] | None = None
+) -> UInt8[Tensor, "3 size size"]:
     """An image of a dataset as RGB at `size` x `size` pixels; other aspect ratios are stretched.
 
     Args:
         image: a PIL image, or a dict with `bytes` or `path`, as HF Datasets gives when it does not decode.
         center_crop: share of the shorter side that is kept, square, around the centre; 1 keeps the whole image.
+        box: (x, y, width, height) of the face, pixels, cut out first; what lies outside the image is left off, and a
+            box without area is not used.
 
     Raises:
         OSError, SyntaxError, ValueError: if the image is missing, truncated or broken.
@@ -27,9 +32,14 @@ def decode(image: Any, size: int, center_crop: float = 1.0) -> UInt8[Tensor, "3 
     if isinstance(image, dict):
         image = PIL.Image.open(io.BytesIO(image["bytes"]) if image.get("bytes") else image["path"])
     with image:
-        if center_crop == 1.0:
+        if center_crop == 1.0 and box is None:
             image.draft("RGB", (size, size))
         rgb = image.convert("RGB")
+    if box is not None:
+        x, y, width, height = box
+        inside = (max(0.0, x), max(0.0, y), min(rgb.width, x + width), min(rgb.height, y + height))
+        if inside[2] - inside[0] >= 1 and inside[3] - inside[1] >= 1:
+            rgb = rgb.crop(tuple(round(edge) for edge in inside))  # pyright: ignore[reportArgumentType]
     if center_crop != 1.0:
         half = min(rgb.size) * center_crop / 2.0
         x, y = rgb.width / 2.0, rgb.height / 2.0
@@ -38,6 +48,17 @@ def decode(image: Any, size: int, center_crop: float = 1.0) -> UInt8[Tensor, "3 
     if rgb.size != (size, size):
         rgb = rgb.resize((size, size), PIL.Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+
+
+def check(content: bytes) -> None:
+    """Read an image through, at the smallest size that its format allows.
+
+    Raises:
+        OSError, SyntaxError, ValueError: as `decode` does.
+    """
+    with PIL.Image.open(io.BytesIO(content)) as image:
+        image.draft("RGB", (32, 32))
+        image.load()
 
 
 UNREADABLE = (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError)

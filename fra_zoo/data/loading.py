@@ -17,12 +17,15 @@ from tqdm.auto import tqdm
 
 from fra_zoo.data.base import FaceData
 from fra_zoo.data.images import UNREADABLE, BadImages, decode, image_name
+from fra_zoo.data.sampling import balanced_order, check_class_batches, class_batches_order
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.views.random import sample_keys, uniform
 
 Cache = Literal["none", "ram", "device"]
 CACHES = ("none", "ram", "device")
-COLUMNS = ("label", "votes")
+COLUMNS = ("label", "votes", "target")
+Sampling = Literal["plain", "balanced", "class_batches"]
+SAMPLINGS = ("plain", "balanced", "class_batches")
 _MAX_NEIGHBOURS = 100
 
 
@@ -46,7 +49,8 @@ class Faces(Dataset[dict[str, Any]]):
         for readable in range(row, row + _MAX_NEIGHBOURS):
             readable %= len(self)
             try:
-                image = decode(self._rows[readable]["image"], self.size, self.center_crop)
+                content = self._rows[readable]
+                image = decode(content["image"], self.size, self.center_crop, content.get("box"))
             except UNREADABLE:
                 continue
             item = {"image": image, "index": readable, "bad": -1 if readable == row else row}
@@ -67,7 +71,8 @@ class FaceLoader:
         rank, world: this process among all.
         seed: of the order.
         shuffle: a new order every epoch; else the dataset's, and the last batch may be small.
-        balance: draw with replacement, every class alike.
+        sampling: `plain`; `balanced`, drawn with replacement, every class alike; or `class_batches`, every class alike
+            in every process's batch, at least two faces of each.
         workers: decoding processes (without cache).
         cache: `none`, `ram` (decoded once, kept here) or `device` (kept on `device`).
         bad_limit: share of unreadable images that stops the run.
@@ -82,7 +87,7 @@ class FaceLoader:
         world: int = 1,
         seed: int = 0,
         shuffle: bool = True,
-        balance: bool = False,
+        sampling: Sampling = "plain",
         workers: int = 0,
         cache: Cache = "none",
         device: torch.device | str = "cpu",
@@ -91,12 +96,14 @@ class FaceLoader:
         if cache not in CACHES:
             raise FraZooError(f"unknown cache '{cache}'; {nearest(cache, CACHES)}")
         self.faces, self.batch_size, self.rank, self.world = faces, batch_size, rank, world
-        self.seed, self.shuffle, self.balance, self.workers = seed, shuffle, balance, workers
+        self.seed, self.shuffle, self.sampling, self.workers = seed, shuffle, sampling, workers
         self.bad = BadImages(len(faces), bad_limit)
         if shuffle and self.steps_per_epoch == 0:
             raise FraZooError(
                 f"{len(faces)} images do not fill one batch of {batch_size * world}; take a smaller batch_size"
             )
+        if sampling == "class_batches":
+            check_class_batches(faces.columns["label"], batch_size)
         self._cached: dict[str, Tensor] | None = None
         if cache != "none":
             self._cached = self._decode_all(torch.device(device) if cache == "device" else torch.device("cpu"))
@@ -130,7 +137,7 @@ class FaceLoader:
         whole = self.batch_size * self.world
         for step, rows in enumerate(batches, start):
             place = step * whole + self.rank * self.batch_size
-            yield torch.arange(place, place + len(rows)) if self.balance else rows
+            yield torch.arange(place, place + len(rows)) if self.sampling != "plain" else rows
 
     def _batches(self, epoch: int) -> list[Int[Tensor, " b"]]:
         order = self._order(epoch)
@@ -142,13 +149,13 @@ class FaceLoader:
         rows = torch.arange(len(self.faces))
         if not self.shuffle:
             return rows
-        draws = uniform(sample_keys(self.seed, epoch, rows), 1)[:, 0]
-        if not self.balance:
-            return draws.argsort()
-        label = self.faces.columns["label"]
-        weight = 1.0 / torch.bincount(label).clamp(min=1).double()[label]
-        edges = weight.cumsum(0)
-        return torch.searchsorted(edges, draws * edges[-1]).clamp(max=len(rows) - 1)
+        keys = sample_keys(self.seed, epoch, rows)
+        if self.sampling == "balanced":
+            return balanced_order(self.faces.columns["label"], keys)
+        if self.sampling == "class_batches":
+            cells = self.steps_per_epoch * self.world
+            return class_batches_order(self.faces.columns["label"], keys, self.batch_size, cells)
+        return uniform(keys, 1)[:, 0].argsort()
 
     def _decode_all(self, device: torch.device) -> dict[str, Tensor]:
         size = self.faces.size

@@ -26,15 +26,52 @@ def classification_metrics(probabilities: Float[Tensor, "n c"], label: Int[Tenso
 
     Classes without a sample are left out of the mean-class accuracy, and out of macro-F1 unless they are predicted.
     """
-    classes = probabilities.shape[1]
-    predicted = probabilities.argmax(1)
-    matrix = confusion_matrix(predicted, label, classes).double()
-    hits, true, claimed = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
-    present = true > 0
-    used = (true + claimed) > 0
+    matrix = confusion_matrix(probabilities.argmax(1), label, probabilities.shape[1]).double()
+    numbers = {name: value.item() for name, value in _from_matrix(matrix[None]).items()}
+    return numbers | {"ece": calibration_error(probabilities, label)}
+
+
+def bootstrap_intervals(
+    probabilities: Float[Tensor, "n c"],
+    label: Int[Tensor, " n"],
+    *,
+    level: float = 0.95,
+    samples: int = 1000,
+    seed: int = 0,
+    bins: int = 15,
+) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of the `classification_metrics` over resampled faces (Efron 1979).
+
+    A resample is a count for each face, so all of them are a few matrix products.
+    """
+    n, classes = probabilities.shape
+    generator = torch.Generator().manual_seed(seed)
+    confidence, predicted = probabilities.double().max(1)
+    cell = torch.nn.functional.one_hot(label * classes + predicted, classes * classes).double()
+    which = (confidence * bins).long().clamp(max=bins - 1)
+    gap = torch.nn.functional.one_hot(which, bins) * (confidence - (predicted == label).double())[:, None]
+    columns = torch.cat([cell, gap], 1)
+    totals = []
+    for chunk in torch.arange(samples).split(100):
+        drawn = torch.randint(n, (len(chunk), n), generator=generator)
+        counts = torch.zeros(len(chunk), n, dtype=torch.float64)
+        counts.scatter_add_(1, drawn, torch.ones_like(counts))
+        totals.append(counts @ columns)
+    total = torch.cat(totals)
+    matrix = total[:, : classes * classes].view(-1, classes, classes)
+    values = _from_matrix(matrix) | {"ece": total[:, classes * classes :].abs().sum(1) / n}
+    edges = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    return {name: tuple(value.quantile(edges).tolist()) for name, value in values.items()}
+
+
+def _from_matrix(matrix: Float[Tensor, "s c c"]) -> dict[str, Float[Tensor, " s"]]:
+    """Accuracy, mean-class accuracy and macro-F1 of confusion matrices."""
+    hits, true, claimed = matrix.diagonal(dim1=1, dim2=2), matrix.sum(2), matrix.sum(1)
+    present, used = true > 0, (true + claimed) > 0
+    recall = torch.where(present, hits / true.clamp(min=1), 0.0)
+    f1 = torch.where(used, 2 * hits / (true + claimed).clamp(min=1), 0.0)
     return {
-        "accuracy": (hits.sum() / matrix.sum()).item(),
-        "mean_class_accuracy": (hits[present] / true[present]).mean().item(),
-        "macro_f1": (2 * hits[used] / (true + claimed)[used]).mean().item(),
-        "ece": calibration_error(probabilities, label),
+        "accuracy": hits.sum(1) / true.sum(1),
+        "mean_class_accuracy": recall.sum(1) / present.sum(1),
+        "macro_f1": f1.sum(1) / used.sum(1),
     }

@@ -6,7 +6,11 @@ from typing import Any
 
 from torch import nn
 
+from fra_zoo.config import fill_options
 from fra_zoo.fer.base import OBJECTIVES, Objective
+from fra_zoo.votes import ferplus_targets
+
+__all__ = ["Objective", "create_objective", "ferplus_targets", "list_objectives"]
 
 
 def list_objectives(pattern: str = "*") -> list[str]:
@@ -14,6 +18,28 @@ def list_objectives(pattern: str = "*") -> list[str]:
     return OBJECTIVES.list(pattern)
 
 
-def create_objective(name: str, model: nn.Module, *, image_size: int, **options: Any) -> Objective:
-    """A supervised objective over a timm classifier; see `Objective` for the options."""
-    return OBJECTIVES.get(name)(model, image_size, **options)
+def create_objective(
+    name: str,
+    model: nn.Module,
+    *,
+    image_size: int,
+    linear: bool = False,
+    decay_all: bool = False,
+    augmentation: str | None = None,
+    **options: Any,
+) -> Objective:
+    """A supervised objective over a timm classifier.
+
+    Args:
+        name: a registered objective, such as `majority` or `dmue`.
+        model: a timm model with a linear classifier.
+        image_size: side of the view in pixels.
+        linear, decay_all, augmentation: see `Objective`.
+        **options: fields of the objective's `Config`.
+
+    Raises:
+        FraZooError: for an unknown name or option, or a model that the objective cannot take.
+    """
+    objective = OBJECTIVES.get(name)
+    config = fill_options(objective.Config, options)
+    return objective(model, image_size, config, linear=linear, decay_all=decay_all, augmentation=augmentation)

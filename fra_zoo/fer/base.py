@@ -2,39 +2,96 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.fer.augmentation import AUGMENTATIONS
+from fra_zoo.models.preprocessing import is_photometric
 from fra_zoo.registry import Registry
 from fra_zoo.task import Recipe, Task
-from fra_zoo.views.spec import ViewSpec
 
 OBJECTIVES: Registry[type[Objective]] = Registry("objective", "fra_zoo.fer")
+
+
+def unit_gain(lr: float, momentum: float = 0.9) -> float:
+    """PyTorch's learning rate for one of CNTK's momentum SGD, whose update is `v = m v + (1 - m) g`."""
+    return lr * (1.0 - momentum)
+
+
+# https://github.com/microsoft/FERPlus, src/train.py: minibatches of 32, lr 0.05, halved at 20, a tenth from 40 on.
+FERPLUS_RECIPE = Recipe(
+    "sgd",
+    lr_per_256=unit_gain(0.05) * 256 / 32,
+    weight_decay=0.0,
+    warmup_epochs=0,
+    epochs=100,
+    batch_size=32,
+    stairs=((20, 1.0), (40, 0.5), (100, 0.1)),
+)
+# https://github.com/zaczgao/Facial_Region_Awareness, main_fer.py.
+FRA_RECIPE = Recipe(
+    "adamw",
+    lr_per_256=2e-4,
+    weight_decay=0.05,
+    warmup_epochs=5,
+    epochs=100,
+    batch_size=256,
+    min_lr=1e-6,
+    warmup_from_zero=True,
+)
+
+
+@dataclass
+class ObjectiveConfig:
+    """Options that an objective has of its own."""
 
 
 class Objective(Task):
     """A classifier and a loss on its logits.
 
     Args:
-        model: a timm model with a classifier.
+        model: a timm model with a linear classifier.
         image_size: side of the view in pixels.
+        config: the objective's own options.
         linear: train the classifier alone; everything else is frozen, its norms in evaluation mode.
         decay_all: weight decay on norms and biases too, as the FRA protocol has it.
-        mean, std: of the normalisation; by default those that the model's config carries.
+        augmentation: `ferplus`, `fra` or `dmue` instead of the objective's own.
+
+    Attributes:
+        scheme: how FER+ votes become training targets (`fra_zoo.votes.SCHEMES`).
+        sampling: how batches are drawn: `plain`, `balanced`, or `class_batches` with two of every class.
+        augmentation: name of the paper's.
     """
 
-    recipe = Recipe(
-        "adamw", lr_per_256=2e-4, weight_decay=0.05, warmup_epochs=5, epochs=100, batch_size=256, min_lr=1e-6
-    )
+    Config: ClassVar[type[ObjectiveConfig]] = ObjectiveConfig
+    scheme: ClassVar[str] = "majority"
+    sampling: ClassVar[str] = "plain"
+    augmentation: ClassVar[str] = "ferplus"
+    recipe = FERPLUS_RECIPE
 
-    def __init__(self, model: nn.Module, image_size: int, *, linear: bool = False, decay_all: bool = False) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        image_size: int,
+        config: Any,
+        *,
+        linear: bool = False,
+        decay_all: bool = False,
+        augmentation: str | None = None,
+    ) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.config = model, config
         self.linear, self.decay_all = linear, decay_all
         cfg = cast(Any, model).pretrained_cfg
-        self.views = (fra_protocol_view(image_size).normalised(tuple(cfg["mean"]), tuple(cfg["std"])),)
+        name = augmentation or self.augmentation
+        if name not in AUGMENTATIONS:
+            raise FraZooError(f"unknown augmentation '{name}'; {nearest(name, AUGMENTATIONS)}")
+        view = AUGMENTATIONS[name](image_size)
+        self.views = (view.gray() if is_photometric(model) else view.normalised(tuple(cfg["mean"]), tuple(cfg["std"])),)
         if linear:
             model.requires_grad_(False)
             cast(Any, model).get_classifier().requires_grad_(True)
@@ -60,22 +117,9 @@ class Objective(Task):
         """Class probabilities (b, c)."""
         return self.model(images).float().softmax(1)
 
-
-def fra_protocol_view(size: int) -> ViewSpec:
-    """The augmentation of FRA's published fine-tuning: resize, flip, jitter, shift, rotation, erasing."""
-    return ViewSpec(
-        size,
-        flip_prob=0.5,
-        jitter_prob=0.5,
-        brightness=0.5,
-        contrast=0.5,
-        saturation=0.5,
-        translate_prob=0.5,
-        translate=0.2,
-        rotate_prob=0.5,
-        rotate_degrees=10.0,
-        erase_prob=0.5,
-    )
+    def classifier(self) -> nn.Module:
+        """What was trained, as a plain timm classifier: what is measured and exported."""
+        return self.model
 
 
 @torch.no_grad()

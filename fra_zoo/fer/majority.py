@@ -11,7 +11,7 @@ from fra_zoo.task import Batch
 
 @OBJECTIVES.register("majority")
 class Majority(Objective):
-    """`-log p(label)`; Barsoum et al. 2016 (arXiv 1608.01041) section 4.1 for the majority of votes."""
+    """`-log p(label)`; Barsoum et al. 2016 (arXiv 1608.01041) section 3.1 for the majority of votes."""
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         logits = self.model(batch["views"][0]).float()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fra_zoo.config import fill_options
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.layers.ema import ema_update, frozen_copy, momentum_at
 from fra_zoo.layers.features import DenseFeatures
@@ -51,11 +52,7 @@ class Method(Task):
         """The config from a preset and options; an unknown one raises `FraZooError` with the nearest."""
         if preset is not None and preset not in cls.presets:
             raise FraZooError(f"unknown preset '{preset}'; {nearest(preset, cls.presets)}")
-        known = {field.name for field in fields(cls.Config)}
-        for name in given:
-            if name not in known:
-                raise FraZooError(f"unknown option '{name}'; {nearest(name, known)}")
-        return cls.Config(**{**cls.presets.get(preset or "", {}), **given})
+        return fill_options(cls.Config, {**cls.presets.get(preset or "", {}), **given})
 
 
 @dataclass

@@ -5,6 +5,7 @@ Importing this package registers the zoo's names with timm.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import nn
 from fra_zoo.errors import FraZooError
 from fra_zoo.models import zoo as _zoo
 from fra_zoo.models.build import check_name
+from fra_zoo.models.preprocessing import PREPROCESSING
 from fra_zoo.weights import CONFIG, WEIGHTS, export_folder, load_into, read_safetensors
 
 _LOCAL = "local-dir:"
@@ -80,8 +82,11 @@ def _from_folder(folder: str, num_classes: int | None, timm_kwargs: dict[str, An
             f"{folder} is no export and no run folder: it has no config.json; give a folder that training wrote"
         )
     try:
-        model = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
+        model: Any = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
     except (RuntimeError, TypeError, KeyError) as error:
         raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {error}") from error
     load_weights(model, path / WEIGHTS)
+    own = json.loads((path / CONFIG).read_text()).get(PREPROCESSING)
+    if own:
+        model.pretrained_cfg[PREPROCESSING] = own
     return model

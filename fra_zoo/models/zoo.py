@@ -12,6 +12,8 @@ from timm.models import PretrainedCfg, generate_default_cfgs, model_entrypoint, 
 from torch import nn
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.models.preprocessing import PREPROCESSING
+from fra_zoo.models.vgg13 import VGG13_STRUCTURE, ferplus_vgg13
 from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD
 
 
@@ -23,17 +25,21 @@ class Entry:
         architecture: the plain timm name that is published.
         args: what is passed to timm besides.
         tags: name of a set of weights to its configuration.
+        builder: of an architecture that timm does not have; its name is then the zoo's.
+        preprocessing: what timm's configuration has no word for (`fra_zoo.models.preprocessing`).
     """
 
     architecture: str
     args: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, dict[str, Any]] = field(default_factory=dict)
+    builder: Callable[..., nn.Module] | None = None
+    preprocessing: dict[str, Any] = field(default_factory=dict)
 
 
-def _cfg(size: int = 224, **more: Any) -> dict[str, Any]:
+def _cfg(size: int = 224, channels: int = 3, **more: Any) -> dict[str, Any]:
     """Our preprocessing; `url` and `hf_hub_id` are filled when weights are published."""
     return {
-        "input_size": (3, size, size),
+        "input_size": (channels, size, size),
         "mean": VGGFACE2_MEAN,
         "std": VGGFACE2_STD,
         "interpolation": "bilinear",
@@ -69,6 +75,23 @@ ZOO: dict[str, Entry] = {
     "fra_convnext_tiny": Entry(
         "convnext_tiny", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}
     ),
+    "ferplus_vgg13": Entry(
+        "ferplus_vgg13",
+        tags={
+            "ferplus": _cfg(
+                64,
+                channels=1,
+                mean=(0.0,),
+                std=(1.0,),
+                description="FER+ by majority; recipes/configs/ferplus_vgg13.yaml",
+                license="research only (FER2013)",
+                paper_ids="arXiv:1608.01041",
+                **VGG13_STRUCTURE,
+            )
+        },
+        builder=ferplus_vgg13,
+        preprocessing={"photometric": True, "load_size": 48},
+    ),
 }
 
 _STRUCTURE = ("first_conv", "classifier", "pool_size", "fixed_input_size")
@@ -76,6 +99,8 @@ _STRUCTURE = ("first_conv", "classifier", "pool_size", "fixed_input_size")
 
 def _complete(entry: Entry, cfg: dict[str, Any]) -> dict[str, Any]:
     """Our configuration with what timm must know of the architecture's layers."""
+    if entry.builder is not None:
+        return cfg
     plain = timm.models.get_pretrained_cfg(entry.architecture)
     assert plain is not None
     return {**{key: getattr(plain, key) for key in _STRUCTURE}, **cfg}
@@ -112,17 +137,20 @@ def _entry_point(name: str, entry: Entry) -> Callable[..., nn.Module]:
                     f"no weights of {name} are published yet (tags: {', '.join(tags.cfgs)}); give your own: "
                     f"create_model('{name}', checkpoint_path=FILE.safetensors) or create_model('local-dir:RUN')"
                 )
-        model = model_entrypoint(entry.architecture)(
+        model: Any = (entry.builder or model_entrypoint(entry.architecture))(
             pretrained=pretrained, pretrained_cfg=pretrained_cfg, **{**entry.args, **kwargs}
         )
         # An export names the plain architecture and what makes it ours, so that it loads without fra_zoo.
         model.pretrained_cfg["architecture"] = model.default_cfg["architecture"] = entry.architecture
         model._model_args = dict(entry.args)
+        if entry.preprocessing:
+            model.pretrained_cfg[PREPROCESSING] = model.default_cfg[PREPROCESSING] = entry.preprocessing
         return model
 
     build.__name__ = build.__qualname__ = name
     build.__module__ = __name__
-    build.__doc__ = f"timm's `{entry.architecture}` {entry.args or ''} with the zoo's configuration."
+    whose = "" if entry.builder else "timm's "
+    build.__doc__ = f"{whose}`{entry.architecture}` {entry.args or ''} with the zoo's configuration."
     return build
 
 

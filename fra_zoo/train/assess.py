@@ -13,18 +13,20 @@ from accelerate.utils import set_seed
 
 from fra_zoo.config import json_option, parse, read_words
 from fra_zoo.data import FaceData, create_dataset
+from fra_zoo.data.base import numbered_rows
 from fra_zoo.data.loading import FaceLoader, Faces
+from fra_zoo.data.pairs import read_pairs
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.base import EVALUATORS, Features, embed_faces
 from fra_zoo.evaluate.fer import fer
 from fra_zoo.evaluate.knn import knn
 from fra_zoo.evaluate.probe import probe
 from fra_zoo.evaluate.regions import region_score
-from fra_zoo.evaluate.verification import read_pairs, verification
+from fra_zoo.evaluate.verification import verification
 from fra_zoo.hub import load_method
 from fra_zoo.models import create_model
+from fra_zoo.models.preprocessing import clean_view, load_size
 from fra_zoo.train.config import EvaluateConfig
-from fra_zoo.views.spec import ViewSpec
 
 Numbers = dict[str, float]
 
@@ -39,9 +41,8 @@ class Assessment:
         options = json_option("model_args", config.model_args)
         model: Any = create_model(config.model, config.pretrained, **options)
         self.model = model.to(self.device, memory_format=torch.channels_last).eval()
-        cfg = model.pretrained_cfg
-        size = config.image_size or cfg["input_size"][-1]
-        self.view = ViewSpec(size, mean=tuple(cfg["mean"]), std=tuple(cfg["std"]))
+        self.view = clean_view(model, config.image_size)
+        self.size = config.load_size or load_size(model, self.view.size)
 
     def data(self, split: str) -> FaceData:
         """A split of the configured dataset."""
@@ -50,7 +51,7 @@ class Assessment:
 
     def loader(self, data: FaceData) -> FaceLoader:
         """All faces of a split, in order."""
-        return FaceLoader(Faces(data, self.view.size, self.config.center_crop), 256, shuffle=False)
+        return FaceLoader(Faces(data, self.size, self.config.center_crop), 256, shuffle=False)
 
     def features(self, data: FaceData) -> Features:
         """Embeddings before the classifier."""
@@ -95,12 +96,10 @@ def _fer(it: Assessment) -> Numbers:
 
 def _verification(it: Assessment) -> Numbers:
     data = it.data("train")
-    for column in ("identity", "number"):
-        if column not in data.dataset.column_names:
-            raise FraZooError(f"verification needs a dataset with identity and number; '{data.name}' has no '{column}'")
-    columns = data.dataset.with_format(None)
-    rows = {key: row for row, key in enumerate(zip(columns["identity"], columns["number"], strict=True))}
-    return verification(it.features(data).x, read_pairs(it.config.pairs or "", rows))
+    pairs = data.pairs if it.config.pairs is None else read_pairs(it.config.pairs, numbered_rows(data))
+    if pairs is None:
+        raise FraZooError(f"dataset '{data.name}' brings no pairs; give --pairs FILE in the form of LFW's pairs.txt")
+    return verification(it.features(data).x, pairs)
 
 
 def _regions(it: Assessment) -> Numbers:

@@ -28,7 +28,8 @@ class TrainConfig:
     max_steps: Optional[int] = _help("stop after this many steps, schedules unchanged", None)
     batch_size: Optional[int] = _help("over all processes; default: the recipe's", None)
     accumulate: int = _help("micro-batches in a step", 1)
-    optimizer: Optional[str] = _help("lars, adamw or sgd; default: the recipe's", None)
+    optimizer: Optional[str] = _help("lars, adamw, adam or sgd; default: the recipe's", None)
+    schedule: Optional[str] = _help("cosine instead of the recipe's stairs", None)
     lr: Optional[float] = _help("peak learning rate; default: the recipe's, scaled by batch_size / 256", None)
     weight_decay: Optional[float] = _help("default: the recipe's", None)
     warmup_epochs: Optional[float] = _help("default: the recipe's, at most a tenth of the run", None)
@@ -44,11 +45,13 @@ class TrainConfig:
     save_every: int = _help("epochs between checkpoints", 1)
     save_steps: Optional[int] = _help("steps between checkpoints, besides the epochs'", None)
     keep: int = _help("checkpoints to keep", 2)
-    evaluate_every: int = _help("epochs between evaluations; 0 is only at both ends", 1)
+    evaluate_every: Optional[int] = _help("epochs between evaluations; 0 is only at both ends; default 1", None)
     log_every: int = _help("steps between log lines", 10)
     tracker: str = _help("tensorboard, wandb, … or none, through Accelerate", "tensorboard")
 
     def __post_init__(self) -> None:
+        if self.schedule is not None:
+            _one_of("schedule", self.schedule, ("cosine",))
         _one_of("precision", self.precision, ("auto", "bf16", "fp16", "fp32"))
         _one_of("resume", self.resume, ("auto", "never"))
         _one_of("cache", self.cache, ("none", "ram", "device"))
@@ -90,12 +93,19 @@ class FinetuneConfig(TrainConfig):
     model_args: str = _help("options of the model, as JSON", "{}")
     objective: str = _help("registered objective", "majority")
     linear: bool = _help("train the classifier alone", False)
-    balance: bool = _help("draw every class alike", False)
+    protocol: str = _help("strict (choose on valid, look at test once) or fra (as published, choose on test)", "strict")
+    augmentation: Optional[str] = _help("ferplus, fra or dmue; default: the objective's", None)
+    sampling: str = _help("plain, balanced, class_batches; auto is the objective's", "auto")
+    label_fraction: float = _help("share of the labelled faces to train on, the same of each class", 1.0)
     decay_all: bool = _help("weight decay on norms and biases too (FRA protocol)", False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         json_option("model_args", self.model_args)
+        _one_of("protocol", self.protocol, ("strict", "fra"))
+        _one_of("sampling", self.sampling, ("auto", "plain", "balanced", "class_batches"))
+        if not 0.0 < self.label_fraction <= 1.0:
+            raise FraZooError(f"config: label_fraction {self.label_fraction:g} is not above 0 and at most 1")
 
 
 @dataclass
@@ -110,9 +120,10 @@ class EvaluateConfig:
     root: Optional[str] = _help("folder, file or Hub name of the dataset", None)
     dataset_args: str = _help("options of the dataset, as JSON", "{}")
     test: bool = _help("probe and knn: look at the test split as well", False)
-    pairs: Optional[str] = _help("verification: LFW's pairs.txt", None)
+    pairs: Optional[str] = _help("verification: a file like LFW's pairs.txt, where the dataset brings no pairs", None)
     center_crop: float = _help("share of the side that is kept around the centre", 1.0)
     image_size: Optional[int] = _help("side in pixels; default: the model's", None)
+    load_size: Optional[int] = _help("side to decode to, pixels; default: the model's", None)
     seed: int = _help("of a fresh model", 0)
     output: Optional[str] = _help("file for the numbers (JSON)", None)
 

@@ -23,7 +23,6 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.task import Task
 from fra_zoo.train.plan import Plan
 from fra_zoo.train.run_folder import RunFolder
-from fra_zoo.train.schedule import learning_rate
 from fra_zoo.views.apply import make_views
 from fra_zoo.views.random import fold
 
@@ -115,9 +114,9 @@ class Trainer:
     def _one_step(self, batches: Any, epoch: int) -> None:
         plan, accelerator = self.plan, self.accelerator
         self.model.train()
-        rate = learning_rate(self.step, plan.total_steps, plan.warmup_steps, plan.lr, plan.min_lr)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
+            group["lr"] = plan.rate(self.step, group.get("stairs")) * group.get("lr_scale", 1.0)
+        self.task.before_step(self.step, plan.steps_per_epoch, plan.total_steps)
         for micro in range(plan.accumulate):
             started = time.perf_counter()
             batch = next(batches)
@@ -147,9 +146,7 @@ class Trainer:
     def _log(self, bar: Any) -> None:
         self._check_finite()
         numbers = self._window.numbers(self.plan.batch_size)
-        numbers["lr"] = learning_rate(
-            self.step - 1, self.plan.total_steps, self.plan.warmup_steps, self.plan.lr, self.plan.min_lr
-        )
+        numbers["lr"] = self.plan.rate(self.step - 1)
         numbers["epoch"] = self.step / self.plan.steps_per_epoch
         self._window.restart()
         bar.set_postfix_str(

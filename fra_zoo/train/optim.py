@@ -9,26 +9,27 @@ from timm.optim.lars import Lars
 
 from fra_zoo.errors import FraZooError, nearest
 
-LARGEST_ADAMW_LR = 0.05
+LARGEST_ADAM_LR = 0.05
 
 
 def build_optimizer(name: str, groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
-    """`lars` (momentum 0.9, trust 1e-3), `adamw` or `sgd` (momentum 0.9) over parameter groups.
+    """An optimizer over parameter groups, by name.
 
-    timm's LARS adapts the rate only of groups with a weight decay, which are those with matrices here.
+    `lars` (momentum 0.9, trust 1e-3), `adamw`, `adam` (decay in the gradient) or `sgd` (momentum 0.9). timm's LARS
+    adapts the rate only of groups with a weight decay, which are those with matrices here.
 
     Raises:
-        FraZooError: for an unknown name, or a learning rate of LARS size with AdamW.
+        FraZooError: for an unknown name, or a learning rate of LARS size with Adam or AdamW.
     """
     if name == "lars":
         return Lars(groups, lr=lr, momentum=0.9)  # pyright: ignore[reportArgumentType]
-    if name == "adamw":
-        if lr > LARGEST_ADAMW_LR:
+    if name in ("adamw", "adam"):
+        if lr > LARGEST_ADAM_LR:
             raise FraZooError(
-                f"lr {lr:g} is of LARS size and would make adamw diverge (largest allowed {LARGEST_ADAMW_LR}); "
+                f"lr {lr:g} is of LARS size and would make {name} diverge (largest allowed {LARGEST_ADAM_LR}); "
                 "give --lr near 1e-3, or --optimizer lars"
             )
-        return torch.optim.AdamW(groups, lr=lr)
+        return (torch.optim.AdamW if name == "adamw" else torch.optim.Adam)(groups, lr=lr)
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=0.9)
-    raise FraZooError(f"unknown optimizer '{name}'; {nearest(name, ('lars', 'adamw', 'sgd'))}")
+    raise FraZooError(f"unknown optimizer '{name}'; {nearest(name, ('lars', 'adamw', 'adam', 'sgd'))}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.task import Recipe
+from fra_zoo.task import Recipe, Stairs
 from fra_zoo.train.config import TrainConfig
+from fra_zoo.train.schedule import learning_rate
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,26 @@ class Plan:
     keep: int
     evaluate_every: int
     log_every: int
+    stairs: Stairs = ()
+    warmup_from_zero: bool = False
+
+    def resolved(self) -> dict[str, Any]:
+        """What was filled from the recipe, for the run's configuration."""
+        return {key: getattr(self, key) for key in ("batch_size", "optimizer", "lr", "weight_decay")} | {
+            "epochs": self.total_steps // self.steps_per_epoch
+        }
+
+    def rate(self, step: int, stairs: Stairs | None = None) -> float:
+        """Learning rate of a step; a parameter group may have stairs of its own, in shares of the run."""
+        return learning_rate(
+            step,
+            self.total_steps,
+            self.warmup_steps,
+            self.lr,
+            self.min_lr,
+            stairs=self.stairs if stairs is None or not self.stairs else stairs,
+            from_zero=self.warmup_from_zero,
+        )
 
 
 def micro_batch(config: TrainConfig, recipe: Recipe, processes: int) -> int:
@@ -45,7 +67,7 @@ def micro_batch(config: TrainConfig, recipe: Recipe, processes: int) -> int:
     return whole // parts
 
 
-def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int) -> Plan:
+def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int, evaluate_every: int = 1) -> Plan:
     """Fill what the configuration leaves open from the recipe."""
     batch_size = config.batch_size or recipe.batch_size
     epochs = config.epochs or recipe.epochs
@@ -69,6 +91,8 @@ def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int) -
         save_every=config.save_every,
         save_steps=config.save_steps,
         keep=config.keep,
-        evaluate_every=config.evaluate_every,
+        evaluate_every=evaluate_every if config.evaluate_every is None else config.evaluate_every,
         log_every=config.log_every,
+        stairs=recipe.shares if config.schedule is None else (),
+        warmup_from_zero=recipe.warmup_from_zero,
     )

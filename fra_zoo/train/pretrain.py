@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from accelerate.utils import set_seed
 
-from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.config import json_option, parse, read_words, said_options
 from fra_zoo.data import create_dataset
 from fra_zoo.hub import export_model
 from fra_zoo.methods import create_method
@@ -43,7 +43,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
         loader = make_loader(data, config, micro, accelerator)
     plan = make_plan(config, method.recipe, loader.steps_per_epoch)
     task, optimizer = make_ready(method, config, plan)
-    resolved = {**asdict(config), **options, **_resolved(plan), "versions": versions()}
+    resolved = {**asdict(config), **options, **plan.resolved(), "versions": versions()}
     run = RunFolder(config.output)
     checkpoint = run.open(resolved, config.resume) if accelerator.is_main_process else run.latest()
     accelerator.wait_for_everyone()
@@ -73,15 +73,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
 
 def _options(method: type[Method], preset: str | None, given: Any, words: Sequence[str]) -> dict[str, Any]:
     """The method's options: preset first, then what the words give; every option resolved."""
-    said = {word[2:].split("=")[0] for word in words if word.startswith("--")}
-    chosen = {f.name: getattr(given, f.name) for f in fields(given) if f.name in said}
-    return asdict(method.options(preset, chosen))
-
-
-def _resolved(plan: Any) -> dict[str, Any]:
-    return {key: getattr(plan, key) for key in ("batch_size", "optimizer", "lr", "weight_decay")} | {
-        "epochs": plan.total_steps // plan.steps_per_epoch
-    }
+    return asdict(method.options(preset, said_options(given, words)))
 
 
 def _probe_data(config: PretrainConfig, data: Any) -> Any:

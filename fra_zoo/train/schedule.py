@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
-def learning_rate(step: int, total_steps: int, warmup_steps: int, peak: float, floor: float = 0.0) -> float:
-    """Linear from 0 to `peak` over the warm-up, then a cosine to `floor` at the end."""
+def learning_rate(
+    step: int,
+    total_steps: int,
+    warmup_steps: int,
+    peak: float,
+    floor: float = 0.0,
+    *,
+    stairs: Sequence[tuple[float, float]] = (),
+    from_zero: bool = False,
+) -> float:
+    """Linear from 0 to `peak` over the warm-up, then a cosine to `floor` at the end, or down stairs.
+
+    Args:
+        stairs: (share of the run, factor) pairs: until that share the rate is `factor * peak`.
+        from_zero: whether the first step has rate 0, or the first share of the warm-up.
+    """
     if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
+        return peak * (step + (0 if from_zero else 1)) / warmup_steps
+    if stairs:
+        done = step / max(total_steps, 1)
+        return peak * next((factor for until, factor in stairs if done < until), stairs[-1][1])
     share = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
     return floor + (peak - floor) * (1.0 + math.cos(math.pi * share)) / 2.0

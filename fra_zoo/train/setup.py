@@ -47,7 +47,7 @@ def load_data(config: TrainConfig, split: str) -> FaceData:
 
 
 def make_loader(
-    data: FaceData, config: TrainConfig, batch_size: int, accelerator: Accelerator, *, balance: bool = False
+    data: FaceData, config: TrainConfig, batch_size: int, accelerator: Accelerator, *, sampling: str = "plain"
 ) -> FaceLoader | StreamLoader:
     """Training batches of this process; the main process decodes (and caches on disk) first."""
     size = config.load_size or config.image_size
@@ -70,7 +70,7 @@ def make_loader(
         rank=rank,
         world=world,
         seed=config.seed,
-        balance=balance,
+        sampling=sampling,  # type: ignore[arg-type]
         workers=config.workers,
         cache=config.cache,  # type: ignore[arg-type]
         device=accelerator.device,

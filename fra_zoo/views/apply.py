@@ -12,31 +12,39 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from fra_zoo.views import ops
+from fra_zoo.views import ops, warp
+from fra_zoo.views.photometric import photometric
 from fra_zoo.views.random import fold, sample_keys, uniform
-from fra_zoo.views.spec import ViewSpec
+from fra_zoo.views.spec import ViewSpec, Warp
 
 DRAWS = 40
 _RRC_TRIES = 5
+_NOISE, _WARP = 1, 2  # words of the keys whose draws do not come from the common sequence
 
 
 def make_views(
     images: UInt8[Tensor, "b 3 h w"], specs: Sequence[ViewSpec], *, seed: int, epoch: int, index: Int[Tensor, " b"]
-) -> list[Float[Tensor, "b 3 _ _"]]:
+) -> list[Float[Tensor, "b _ _ _"]]:
     """One normalised batch for each spec, channels-last; `index` (CPU) is the samples' numbers in the dataset."""
     keys = sample_keys(seed, epoch, index)
     return [make_view(images, spec, fold(keys, number)) for number, spec in enumerate(specs)]
 
 
-def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor, " b"]) -> Float[Tensor, "b 3 s s"]:
-    """One view; `keys` (CPU) decide every draw."""
+def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor, " b"]) -> Float[Tensor, "b c s s"]:
+    """One view, of one channel if it is photometric, else three; `keys` (CPU) decide every draw."""
     draw = iter(uniform(keys, DRAWS).unbind(1))
     device = images.device
 
     def put(x: Tensor) -> Tensor:
         return x.to(torch.float32).to(device, non_blocking=True)
 
-    x = _crop_resize_flip(images.to(torch.float32).div_(255.0), spec, draw, put)
+    x = images.to(torch.float32).div_(255.0)
+    if spec.noise_prob > 0:
+        x = _noise(x, spec, fold(keys, _NOISE), put)
+    if spec.warp is None:
+        x = _crop_resize_flip(x, spec, draw, put)
+    else:
+        x = _warp_flip(x, spec, spec.warp, fold(keys, _WARP), put)
 
     def on_some(x: Tensor, chosen: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """`change(images, where)` for the chosen samples alone."""
@@ -68,8 +76,11 @@ def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor
     x = on_some(x, blur, lambda v, i: _blur(v, put(sigma[i]), min(radius, spec.size - 1)))
     x = on_some(x, next(draw) < spec.solarize_prob, lambda v, _: ops.solarize(v, spec.solarize_threshold))
     x = _move(x, spec, draw, on_some, put)
-    mean, std = (torch.tensor(value, device=device)[:, None, None] for value in (spec.mean, spec.std))
-    x = (x - mean) / std
+    if spec.photometric:
+        x = photometric(x)
+    else:
+        mean, std = (torch.tensor(value, device=device)[:, None, None] for value in (spec.mean, spec.std))
+        x = (x - mean) / std
     return _erase(x, spec, draw, put).contiguous(memory_format=torch.channels_last)
 
 
@@ -81,7 +92,10 @@ def _crop_resize_flip(x: Tensor, spec: ViewSpec, draw, put) -> Tensor:
     height, width = x.shape[2:]
     tries = [(next(draw), next(draw)) for _ in range(_RRC_TRIES)]
     place_y, place_x, flip = next(draw), next(draw), next(draw) < spec.flip_prob
-    if spec.crop_scale is None:
+    if spec.centre != 1.0:
+        crop_h, crop_w = (torch.full_like(place_y, side * spec.centre) for side in (height, width))
+        place_y = place_x = torch.full_like(place_y, 0.5)
+    elif spec.crop_scale is None:
         crop_h, crop_w = torch.full_like(place_y, height), torch.full_like(place_x, width)
     else:
         crop_h, crop_w = _crop_sizes(tries, spec, height, width)
@@ -90,6 +104,38 @@ def _crop_resize_flip(x: Tensor, spec: ViewSpec, draw, put) -> Tensor:
     flipped = flip.to(x.device, non_blocking=True)[:, None, None]
     columns = torch.where(flipped, columns.flip(1), columns)
     return ops.separable(x, rows, columns).clamp_(0.0, 1.0)
+
+
+def _noise(x: Tensor, spec: ViewSpec, keys: Tensor, put) -> Tensor:
+    """Gaussian noise for some samples, by Box and Muller's transform of their draws; the result stays in [0, 1]."""
+    where = (uniform(fold(keys, 0), 1)[:, 0] < spec.noise_prob).nonzero()[:, 0]
+    if len(where) == 0:
+        return x
+    values = x[0].numel()
+    half = -(-values // 2)
+    radius, turn = uniform(keys[where], 2 * half).view(-1, 2, half).unbind(1)
+    radius = spec.noise_std * (-2.0 * (1.0 - radius).log()).sqrt()
+    turn = 2.0 * torch.pi * turn
+    noise = torch.cat([radius * turn.cos(), radius * turn.sin()], 1)[:, :values].view(-1, *x.shape[1:])
+    return x.index_add(0, where.to(x.device, non_blocking=True), put(noise)).clamp_(0.0, 1.0)
+
+
+def _warp_flip(x: Tensor, spec: ViewSpec, ranges: Warp, keys: Tensor, put) -> Tensor:
+    u = uniform(keys, 10)
+    signed = 2.0 * u - 1.0
+    scale = 1.0 + (ranges.scale - 1.0) * u[:, 2:4]
+    scale = torch.where(u[:, 4:6] < 0.5, 1.0 / scale, scale)
+    matrix, offset = warp.warp_matrix(
+        ranges.shift * spec.size * signed[:, :2],
+        scale,
+        ranges.degrees * signed[:, 6],
+        ranges.skew * signed[:, 7:9],
+        x.shape[2],
+        spec.size,
+    )
+    x = warp.warp(x, put(matrix), put(offset), spec.size)
+    flip = (u[:, 9] < spec.flip_prob).to(x.device, non_blocking=True)[:, None, None, None]
+    return torch.where(flip, x.flip(3), x)
 
 
 def _crop_sizes(tries: list[tuple[Tensor, Tensor]], spec: ViewSpec, height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,23 @@ VGGFACE2_STD = (0.2536, 0.2194, 0.2070)
 
 
 @dataclass(frozen=True)
+class Warp:
+    """One affine map that resizes, shifts, scales, turns and shears at once, as FER+'s training code does.
+
+    Attributes:
+        shift: up to this share of the output side, each axis.
+        scale: each axis is drawn from 1 to this, and inverted in half of the cases.
+        degrees: rotation by up to this angle.
+        skew: shear of each axis by up to this.
+    """
+
+    shift: float = 0.0
+    scale: float = 1.0
+    degrees: float = 0.0
+    skew: float = 0.0
+
+
+@dataclass(frozen=True)
 class ViewSpec:
     """One augmented view of a face. The defaults change nothing but size and normalisation.
 
@@ -17,6 +34,9 @@ class ViewSpec:
 
     Attributes:
         size: side of the square output, pixels.
+        noise_prob, noise_std: Gaussian noise on the image as it was loaded, of this deviation on a 0 to 1 scale.
+        warp: resize and distort by one affine map instead of crop and resize.
+        centre: share of the side that is kept around the centre, instead of a random crop.
         crop_scale: area of the random resized crop as a share of the image; None resizes the whole image.
         crop_ratio: aspect ratio of that crop.
         interpolation: filter of the resize, with antialiasing, as PIL does it.
@@ -33,9 +53,15 @@ class ViewSpec:
         erase_prob: random erasing of a rectangle after normalisation, to 0 (arXiv 1708.04896).
         erase_scale, erase_ratio: area share and aspect ratio of that rectangle.
         mean, std: of the normalisation, RGB, on a 0 to 1 scale.
+        photometric: FER+'s gray normalisation (`fra_zoo.views.photometric`) instead of mean and std; one channel.
+        clean_centre: `centre` of the view of evaluation.
     """
 
     size: int
+    noise_prob: float = 0.0
+    noise_std: float = 0.0
+    warp: Warp | None = None
+    centre: float = 1.0
     crop_scale: tuple[float, float] | None = None
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
@@ -59,10 +85,25 @@ class ViewSpec:
     erase_ratio: tuple[float, float] = (0.3, 3.3)
     mean: tuple[float, float, float] = VGGFACE2_MEAN
     std: tuple[float, float, float] = VGGFACE2_STD
+    photometric: bool = False
+    clean_centre: float = 1.0
 
     def clean(self) -> ViewSpec:
         """The same size, filter and normalisation without any randomness: the view of evaluation."""
-        return ViewSpec(self.size, interpolation=self.interpolation, mean=self.mean, std=self.std)
+        return ViewSpec(
+            self.size,
+            warp=Warp() if self.photometric else None,
+            centre=self.clean_centre,
+            interpolation=self.interpolation,
+            mean=self.mean,
+            std=self.std,
+            photometric=self.photometric,
+            clean_centre=self.clean_centre,
+        )
+
+    def gray(self) -> ViewSpec:
+        """The same view with FER+'s photometric step and its way to resize."""
+        return replace(self, photometric=True, warp=self.warp or (Warp() if self.crop_scale is None else None))
 
     def normalised(self, mean: tuple[float, float, float], std: tuple[float, float, float]) -> ViewSpec:
         """The same view with another normalisation."""

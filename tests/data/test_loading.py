@@ -54,7 +54,7 @@ def test_without_shuffling_every_face_comes_once(data):
 
 def test_balanced_draws(data):
     faces = Faces(data.labelled(), 16)
-    loader = FaceLoader(faces, 8, balance=True)
+    loader = FaceLoader(faces, 8, sampling="balanced")
     drawn = torch.cat([batch["label"] for epoch in range(60) for batch in loader.epoch(epoch)])
     present = faces.columns["label"].unique()
     share = torch.bincount(drawn, minlength=8)[present].float() / len(drawn)

@@ -2,56 +2,67 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from datasets import ClassLabel, Image, load_dataset
 
-from fra_zoo.data.base import DATASETS, FaceData, need_root
+from fra_zoo.data.base import FaceData, MissingSplit, need_root, register_dataset
+from fra_zoo.data.folders import SPLIT_NAMES, missing_split
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LabelSpace
 
-HUB_SPLITS = {"train": ("train",), "valid": ("valid", "validation", "val"), "test": ("test",)}
+ABOUT = "dataset.json"  # what `fra-zoo data convert` leaves beside its files
 
 
-@DATASETS.register("parquet")
+def detect(root: Path) -> str | None:
+    """`parquet` or None."""
+    return "parquet" if root.suffix == ".parquet" or (root.is_dir() and any(root.rglob("*.parquet"))) else None
+
+
+@register_dataset("parquet", detect=detect)
 def parquet(
     split: str, root: str | None = None, streaming: bool = False, image: str = "image", label: str = "label"
 ) -> FaceData:
-    """A Parquet file, or a folder of them: files whose name starts with the split's name, else all.
+    """A Parquet file, or a folder of them: those whose name starts with the split's; without such names all is `train`.
 
     Args:
         image, label: names of the columns; the label column may be absent.
     """
     path = need_root("parquet", root, "a Parquet file or a folder of them")
     files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
-    ours = [file for file in files if file.name.startswith(HUB_SPLITS[split])] or files
-    if not ours:
+    if not files:
         raise FraZooError(f"dataset 'parquet' is empty: no .parquet file under {path}")
+    named = {name: [file for file in files if file.name.lower().startswith(SPLIT_NAMES[name])] for name in SPLIT_NAMES}
+    ours = named[split] or (files if split == "train" and not any(named.values()) else [])
+    if not ours:
+        raise missing_split("parquet", split, path, f"no file's name starts with {' or '.join(SPLIT_NAMES[split])}")
     dataset = load_dataset("parquet", data_files=[str(file) for file in ours], split="train", streaming=streaming)
-    return _faces(dataset, "parquet", split, image, label, str(path))
+    about = json.loads((path / ABOUT).read_text()) if (path / ABOUT).is_file() else {}
+    return _faces(dataset, "parquet", split, image, label, str(path), about)
 
 
-@DATASETS.register("hub")
+@register_dataset("hub")
 def hub(
     split: str, root: str | None = None, streaming: bool = False, image: str = "image", label: str = "label"
 ) -> FaceData:
     """A dataset of the Hub by its name, such as `org/name`; `root` may be a local dataset folder as well."""
     if root is None:
         raise FraZooError("dataset 'hub' needs root=: the dataset's name on the Hub, such as org/name")
-    for name in HUB_SPLITS[split]:
+    for name in SPLIT_NAMES[split]:
         try:
             dataset = load_dataset(root, split=name, streaming=streaming)
-            return _faces(dataset, root, split, image, label, f"Hub dataset {root}")
+            return _faces(dataset, root, split, image, label, f"Hub dataset {root}", {})
         except ValueError as error:
             if "split" not in str(error):
                 raise FraZooError(f"dataset '{root}' cannot be loaded: {error}") from error
         except (OSError, RuntimeError) as error:
             raise FraZooError(f"dataset '{root}' cannot be loaded: {str(error).splitlines()[0]}") from error
-    raise FraZooError(f"dataset '{root}' has no split '{split}'")
+    raise MissingSplit(f"dataset '{root}' has no split '{split}'")
 
 
-def _faces(dataset: Any, name: str, split: str, image: str, label: str, source: str) -> FaceData:
+def _faces(dataset: Any, name: str, split: str, image: str, label: str, source: str, about: dict[str, Any]) -> FaceData:
     columns = list(dataset.features or {})
     if image not in columns:
         raise FraZooError(f"dataset '{name}' has no column '{image}'; {nearest(image, columns)} Give image=COLUMN")
@@ -62,5 +73,11 @@ def _faces(dataset: Any, name: str, split: str, image: str, label: str, source: 
         feature = dataset.features[label]
         if isinstance(feature, ClassLabel):
             space = LabelSpace(Path(name).name, tuple(feature.names))
-            dataset = dataset if label == "label" else dataset.rename_column(label, "label")
-    return FaceData(dataset, name, split, space, "unknown: that of the images", source)
+        elif about.get("classes"):
+            space = LabelSpace(about["label_space"], tuple(about["classes"]))
+        if space is not None and label != "label":
+            dataset = dataset.rename_column(label, "label")
+    license = about.get("license", "unknown: that of the images")
+    if about:
+        source = f"{about['source']}, converted to {source}"
+    return FaceData(dataset, about.get("name", name), split, space, license, source, "parquet")

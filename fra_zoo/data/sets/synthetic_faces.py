@@ -9,7 +9,7 @@ import PIL.Image
 import torch
 from datasets import Dataset, Features, Image, Sequence, Value
 
-from fra_zoo.data.base import DATASETS, FaceData, map_only
+from fra_zoo.data.base import FaceData, map_only, register_dataset
 from fra_zoo.data.synthetic.draw import REGIONS, draw_faces
 from fra_zoo.data.synthetic.people import draw_people, draw_votes
 from fra_zoo.errors import FraZooError
@@ -30,7 +30,7 @@ FEATURES = Features(
 )
 
 
-@DATASETS.register("synthetic-faces")
+@register_dataset("synthetic-faces")
 def synthetic_faces(
     split: str,
     root: str | None = None,

@@ -1,0 +1,53 @@
+"""The words of `fra-zoo data`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from fra_zoo.config import json_option, parse
+from fra_zoo.data.convert import convert
+from fra_zoo.data.inspect import inspect
+from fra_zoo.errors import FraZooError
+
+
+@dataclass
+class InspectConfig:
+    """Options of `inspect`."""
+
+    images: int = field(default=2000, metadata={"help": "images of each split to decode; 0 is all"})
+
+
+@dataclass
+class ConvertConfig:
+    """Options of `convert`."""
+
+    dataset: str | None = field(default=None, metadata={"help": "registered name; found out by default"})
+    dataset_args: str = field(default="{}", metadata={"help": "options of the dataset, as JSON"})
+    shard_images: int = field(default=2048, metadata={"help": "images in a file"})
+
+
+def _inspect(words: Sequence[str]) -> None:
+    (path,), rest = _places(words, "data inspect PATH", 1)
+    (config,) = parse([InspectConfig], rest)
+    print("\n".join(inspect(path, images=config.images).lines()))
+
+
+def _convert(words: Sequence[str]) -> None:
+    (path, out), rest = _places(words, "data convert PATH OUT", 2)
+    (config,) = parse([ConvertConfig], rest)
+    if config.shard_images < 1:
+        raise FraZooError(f"config: shard_images must be at least 1, got {config.shard_images}")
+    options = json_option("dataset_args", config.dataset_args)
+    folder = convert(path, out, dataset=config.dataset, options=options, shard_images=config.shard_images)
+    print(f"written: {folder}; use it with --dataset parquet --root {folder}")
+
+
+def _places(words: Sequence[str], usage: str, count: int) -> tuple[list[str], list[str]]:
+    places = list(words[:count])
+    if len(places) < count or any(place.startswith("--") for place in places):
+        raise FraZooError(f"usage: fra-zoo {usage} [--key value ...]")
+    return places, list(words[count:])
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"inspect": _inspect, "convert": _convert}

@@ -1,0 +1,160 @@
+"""`fra-zoo data convert`: a dataset of many small files as a few Parquet files with the images in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from datasets.utils.logging import disable_progress_bar
+from tqdm.auto import tqdm
+
+from fra_zoo.data.base import SPLITS, FaceData, MissingSplit, create_dataset
+from fra_zoo.data.images import UNREADABLE, check, image_name
+from fra_zoo.data.inspect import recognise
+from fra_zoo.data.splits import checksum
+from fra_zoo.errors import FraZooError
+
+PLAN, ABOUT = "convert.json", "dataset.json"
+_BESIDE = ("pairs.txt",)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rows `start` to `stop` of a split, and the file that holds them."""
+
+    split: str
+    start: int
+    stop: int
+    file: Path
+
+    @property
+    def bad(self) -> Path:
+        """The list of those rows that could not be read; written before the shard gets its name."""
+        return self.file.with_suffix(".bad.json")
+
+
+def convert(
+    root: str | Path,
+    out: str | Path,
+    *,
+    dataset: str | None = None,
+    options: dict[str, Any] | None = None,
+    shard_images: int = 2048,
+) -> Path:
+    """Write every split of a dataset to `out` as Parquet; called again after a kill, it goes on where it was.
+
+    Images keep their bytes; those that cannot be read are left out and named in `dataset.json`. A shard gets its name
+    when it is whole, so what has its name is never written again.
+
+    Args:
+        root: where the dataset lies.
+        out: folder for the Parquet files.
+        dataset: its registered name; found out by default.
+        options: of the dataset.
+        shard_images: images in a file.
+
+    Raises:
+        FraZooError: if `out` holds something else, or the disk is full.
+    """
+    name = dataset or recognise(Path(root).expanduser())[0]
+    out = Path(out)
+    splits = {}
+    for split in SPLITS:
+        try:
+            splits[split] = create_dataset(name, split, str(root), **(options or {}))
+        except MissingSplit:
+            continue
+    plan = {
+        "dataset": name,
+        "options": options or {},
+        "shard_images": shard_images,
+        "splits": {split: {"images": len(data), "sha256": checksum(data)} for split, data in splits.items()},
+    }
+    _open(out, plan)
+    shards = [shard for split, data in splits.items() for shard in _shards(out, split, len(data), shard_images)]
+    disable_progress_bar()
+    with tqdm(total=sum(map(len, splits.values())), desc=f"converting {name}", unit="image") as bar:
+        for shard in shards:
+            if not shard.file.is_file():
+                _write(shard, splits[shard.split])
+            bar.update(shard.stop - shard.start)
+    for beside in _BESIDE:
+        if Path(root, beside).is_file():
+            shutil.copyfile(Path(root, beside), out / beside)
+    _write_json(out / ABOUT, _about(splits, shards))
+    return out
+
+
+def _open(out: Path, plan: dict[str, Any]) -> None:
+    """Make the folder, or make sure that it holds the same conversion."""
+    if (out / PLAN).is_file():
+        if json.loads((out / PLAN).read_text()) != plan:
+            raise FraZooError(f"{out} holds a conversion of other images or with other options; give an empty folder")
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise FraZooError(f"{out} is not empty and holds no conversion; give an empty folder")
+    out.mkdir(parents=True, exist_ok=True)
+    _write_json(out / PLAN, plan)
+
+
+def _shards(out: Path, split: str, images: int, each: int) -> list[Shard]:
+    count = -(-images // each)
+    return [
+        Shard(split, i * each, min((i + 1) * each, images), out / f"{split}-{i:05d}-of-{count:05d}.parquet")
+        for i in range(count)
+    ]
+
+
+def _write(shard: Shard, data: FaceData) -> None:
+    columns: dict[str, list] = {name: [] for name in data.dataset.column_names}
+    bad = []
+    for number, row in enumerate(data.dataset.with_format(None).select(range(shard.start, shard.stop))):
+        try:
+            row["image"] = _with_bytes(row["image"])
+        except UNREADABLE:
+            bad.append(image_name(row["image"], shard.start + number))
+            continue
+        for name, value in row.items():
+            columns[name].append(value)
+    making = shard.file.with_suffix(".making")
+    try:
+        Dataset.from_dict(columns, features=data.dataset.features).to_parquet(making)
+        _write_json(shard.bad, bad)
+        os.replace(making, shard.file)
+    except OSError as error:
+        making.unlink(missing_ok=True)
+        raise FraZooError(f"{shard.file} could not be written ({error}); free some disk space and run again") from error
+
+
+def _with_bytes(image: dict[str, Any]) -> dict[str, Any]:
+    """The image with its bytes, once they are known to be a whole image."""
+    content = image["bytes"] or Path(image["path"]).read_bytes()
+    check(content)
+    return {"bytes": content, "path": os.path.basename(image["path"] or "") or None}
+
+
+def _about(splits: dict[str, FaceData], shards: list[Shard]) -> dict[str, Any]:
+    first = next(iter(splits.values()))
+    bad = {split: [] for split in splits}
+    for shard in shards:
+        bad[shard.split] += json.loads(shard.bad.read_text())
+    return {
+        "name": first.name,
+        "license": first.license,
+        "source": first.source,
+        "label_space": first.labels.name if first.labels else None,
+        "classes": list(first.labels.classes) if first.labels else None,
+        "splits": {split: {"images": len(data) - len(bad[split])} for split, data in splits.items()},
+        "unreadable": {split: names for split, names in bad.items() if names},
+    }
+
+
+def _write_json(file: Path, content: Any) -> None:
+    making = file.with_suffix(file.suffix + ".making")
+    making.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(making, file)

@@ -1,0 +1,183 @@
+"""AffectNet (Mollahosseini et al. 2017, arXiv 1708.03985): csv release, npy release of 2021, re-packed copies.
+
+The official test set was never given out: everyone reports on the validation set, which is `test` here; `valid` is for
+the training protocol to hold out.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, Features, Image, List, Value
+
+from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
+from fra_zoo.data.folders import (
+    drop_missing,
+    file_image,
+    from_class_folders,
+    images_under,
+    missing_split,
+    problem,
+    split_folder,
+    subfolders,
+)
+from fra_zoo.errors import FraZooError
+from fra_zoo.labels import AFFECTNET7, CANONICAL
+
+WHAT = (
+    "a folder with Manually_Annotated_file_lists and Manually_Annotated_Images, with train_set and val_set of images "
+    "and annotations, or with train/ and val/ of folders 0 to 6 or 7"
+)
+_BOX = ("face_x", "face_y", "face_width", "face_height")
+HEADER = ("subdirectory_filepath", *_BOX, "facial_landmarks", "expression", "valence", "arousal")
+LISTS = {"train": "training.csv", "test": "validation.csv"}
+_NO_EXPRESSION = 8  # None, Uncertain and No-Face are 8 to 10
+_TRAIN = (74_874, 134_416, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750)
+GOLDEN = (
+    Golden(
+        "AffectNet-8", {"train": 287_652, "test": 4_000}, {"train": _TRAIN, "test": (500,) * 8}, options={"classes": 8}
+    ),
+    Golden("AffectNet-8 (2021)", {"train": 287_651, "test": 3_999}, options={"classes": 8}),
+    Golden(
+        "AffectNet-7",
+        {"train": 283_902, "test": 3_500},
+        {"train": _TRAIN[:7], "test": (500,) * 7},
+        options={"classes": 7},
+    ),
+)
+
+
+def detect(root: Path) -> str | None:
+    """`csv release`, `npy release`, `class folders`, or None."""
+    if _lists(root) is not None:
+        return "csv release"
+    train = split_folder(root, "train")
+    if train is not None and (train / "annotations").is_dir() and (train / "images").is_dir():
+        return "npy release"
+    numbers = [str(number) for number in range(8)]
+    return "class folders" if subfolders(train) in (numbers, numbers[:7]) else None
+
+
+def _lists(root: Path) -> Path | None:
+    places = (root / "Manually_Annotated_file_lists", root)
+    has_images = (root / "Manually_Annotated_Images").is_dir()
+    return next((place for place in places if (place / LISTS["train"]).is_file() and has_images), None)
+
+
+@register_dataset("affectnet", detect=detect, golden=GOLDEN)
+def affectnet(
+    split: str, root: str | None = None, streaming: bool = False, classes: int = 8, crop: bool = True
+) -> FaceData:
+    """AffectNet with `label` in its own order, the canonical one.
+
+    Args:
+        classes: 8, or 7 without contempt.
+        crop: add `box`, so that the loader cuts out the annotated face; of the csv release alone.
+    """
+    map_only("affectnet", streaming)
+    folder = need_root("affectnet", root, WHAT)
+    layout = detect(folder)
+    if layout is None:
+        raise FraZooError(f"no AffectNet under {folder}; root= should be {WHAT}")
+    if classes not in (7, 8):
+        raise FraZooError(f"affectnet: classes must be 7 or 8, got {classes}")
+    read = {"csv release": _from_csv, "npy release": _from_npy, "class folders": _from_folders}[layout]
+    columns, problems = read(folder, split, classes)
+    features = Features({"image": Image(decode=False), "label": Value("int64")})
+    if "box" in columns and crop:
+        features["box"] = List(Value("float32"))
+    dataset = Dataset.from_dict({name: columns[name] for name in features}, features=features)
+    space = AFFECTNET7 if classes == 7 else CANONICAL
+    source = f"AffectNet, {layout}"
+    return FaceData(dataset, "affectnet", split, space, "research only (AffectNet)", source, layout, problems)
+
+
+def _from_csv(folder: Path, split: str, classes: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The lists have a header or not, spaces in it or not, labels that are no number, and files listed twice."""
+    place = _lists(folder)
+    assert place is not None
+    if split not in LISTS or not (place / LISTS[split]).is_file():
+        raise missing_split("affectnet", split, folder, "the release has training.csv and validation.csv alone")
+    file = place / LISTS[split]
+    images, labels, boxes = [], [], []
+    seen: set[str] = set()
+    again, odd, negative = [], [], []
+    column = {name: number for number, name in enumerate(HEADER)}
+    with open(file, newline="") as lines:
+        for number, row in enumerate(csv.reader(lines)):
+            names = [name.strip().lower() for name in row]
+            if number == 0 and "expression" in names:
+                column = {name: names.index(name) for name in HEADER if name in names}
+                continue
+            try:
+                path, expression = row[column["subdirectory_filepath"]].strip(), row[column["expression"]].strip()
+            except (IndexError, KeyError) as error:
+                raise FraZooError(f"{file}, line {number + 1}: not the columns {', '.join(HEADER)}") from error
+            if not expression.lstrip("-").isdigit():
+                odd.append(path)
+                continue
+            if path in seen:
+                again.append(path)
+            elif 0 <= int(expression) < min(classes, _NO_EXPRESSION):
+                box = _box(row, column)
+                if min(box) < 0:
+                    negative.append(path)
+                images.append(file_image(folder / "Manually_Annotated_Images" / path))
+                labels.append(int(expression))
+                boxes.append(box)
+            seen.add(path)
+    there, problems = drop_missing(images)
+    problems += problem("listed twice, taken once", again) + problem("row(s) without a numeric expression", odd)
+    problems += problem("box(es) are negative and are cut, or not used", negative)
+    return {
+        "image": [images[i] for i in there], "label": [labels[i] for i in there], "box": [boxes[i] for i in there]
+    }, problems  # fmt: skip
+
+
+def _box(row: list[str], column: dict[str, int]) -> list[float]:
+    """(x, y, width, height); zeros, which no loader crops to, where the list does not say."""
+    try:
+        return [float(row[column[name]]) for name in _BOX]
+    except (ValueError, IndexError, KeyError):
+        return [0.0] * 4
+
+
+def _from_npy(folder: Path, split: str, classes: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """One `NUMBER_exp.npy` an image, a number or a string; numbers repeat between the splits and have gaps."""
+    part = split_folder(folder, "train") if split == "train" else split_folder(folder, "valid")
+    part = part or split_folder(folder, split)
+    if part is None or split == "valid":
+        raise missing_split("affectnet", split, folder, "the release has train_set and val_set alone")
+    by_stem = {file.stem: file for file in images_under(part / "images")}
+    images, labels, odd, alone = [], [], [], []
+    for file in sorted((part / "annotations").glob("*_exp.npy")):
+        stem = file.name.removesuffix("_exp.npy")
+        try:
+            label = int(float(str(np.load(file, allow_pickle=False))))
+        except (ValueError, OSError):
+            odd.append(file.name)
+            continue
+        if stem not in by_stem:
+            alone.append(file.name)
+        elif not 0 <= label < _NO_EXPRESSION:
+            odd.append(file.name)
+        elif label < classes:
+            images.append(file_image(by_stem[stem]))
+            labels.append(label)
+    problems = problem("annotation(s) have no image", alone) + problem("annotation(s) are no expression of 0 to 7", odd)
+    return {"image": images, "label": labels}, problems
+
+
+def _from_folders(folder: Path, split: str, classes: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A copy re-packed by somebody; where it has no `test`, its `val` is the official validation set."""
+    test = split_folder(folder, "test")
+    part = split_folder(folder, split)
+    if test is None:
+        part = {"train": part, "test": split_folder(folder, "valid")}.get(split)
+    if part is None:
+        raise missing_split("affectnet", split, folder, "this copy does not have it")
+    images, labels = from_class_folders(part, {str(number): number for number in range(classes)})
+    return {"image": images, "label": labels}, ()

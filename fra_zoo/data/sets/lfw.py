@@ -1,0 +1,71 @@
+"""Labeled Faces in the Wild (Huang et al. 2007), with the pairs of View 2."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from datasets import Dataset, Features, Image, Value, load_dataset
+
+from fra_zoo.data.base import FaceData, Golden, map_only, need_root, numbered_rows, register_dataset
+from fra_zoo.data.folders import file_image, images_under, missing_split, subfolders
+from fra_zoo.data.pairs import read_pairs
+from fra_zoo.errors import FraZooError
+
+WHAT = "a folder of NAME/NAME_0001.jpg, or of Parquet files with identity and number, and pairs.txt"
+PLACES = (".", "lfw", "lfw-deepfunneled", "lfw_funneled", "lfw-py/lfw-deepfunneled", "train")
+_FILE = re.compile(r"(.+)_(\d{4})\.[a-z]+", re.IGNORECASE)
+FEATURES = Features({"image": Image(decode=False), "identity": Value("string"), "number": Value("int64")})
+GOLDEN = (Golden("LFW", {"train": 13_233}, identities={"train": 5_749}),)
+
+
+def detect(root: Path) -> str | None:
+    """`identity folders`, `parquet`, or None."""
+    if _folder(root) is not None:
+        return "identity folders"
+    if not root.is_dir():
+        return None
+    return "parquet" if (root / "pairs.txt").is_file() and any(root.glob("*.parquet")) else None
+
+
+def _folder(root: Path) -> Path | None:
+    for place in PLACES:
+        names = subfolders(root / place)
+        for name in names[:1]:
+            files = [file.name for file in images_under(root / place / name)]
+            if files and all((match := _FILE.fullmatch(file)) and match[1] == name for file in files):
+                return root / place
+    return None
+
+
+@register_dataset("lfw", detect=detect, golden=GOLDEN)
+def lfw(split: str, root: str | None = None, streaming: bool = False, pairs: str = "pairs.txt") -> FaceData:
+    """LFW with `identity` and `number`; all images are in `train`, and where there is a list of pairs it comes along.
+
+    Args:
+        pairs: name of that list, in `root` or beside the images: `pairs.txt` is View 2.
+    """
+    map_only("lfw", streaming)
+    folder = need_root("lfw", root, WHAT)
+    layout, place = detect(folder), _folder(folder)
+    if layout is None:
+        raise FraZooError(f"no LFW under {folder}; root= should be {WHAT}")
+    if split != "train":
+        raise missing_split("lfw", split, folder, "all of LFW is in train")
+    if place is not None:
+        matches = [(file, match) for file in images_under(place) if (match := _FILE.fullmatch(file.name))]
+        columns = {
+            "image": [file_image(file) for file, _ in matches],
+            "identity": [match[1] for _, match in matches],
+            "number": [int(match[2]) for _, match in matches],
+        }
+        dataset = Dataset.from_dict(columns, features=FEATURES)
+    else:
+        files = sorted(str(file) for file in folder.glob("*.parquet"))
+        dataset = load_dataset("parquet", data_files=files, split="train").cast_column("image", Image(decode=False))
+    data = FaceData(dataset, "lfw", split, None, "research only (LFW)", f"LFW, {layout}: {folder}", layout)
+    listed = next((file for file in (folder / pairs, (place or folder) / pairs) if file.is_file()), None)
+    if listed is None:
+        return data
+    found = read_pairs(listed, numbered_rows(data))
+    return FaceData(**{**vars(data), "pairs": found})

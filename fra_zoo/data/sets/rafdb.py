@@ -1,0 +1,107 @@
+"""RAF-DB, basic emotions (Li et al. 2017, CVPR; http://www.whdeld.cn/publications/RAF-DB)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasets import Dataset, Features, Image, List, Value
+
+from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
+from fra_zoo.data.folders import drop_missing, file_image, from_class_folders, missing_split, split_folder, subfolders
+from fra_zoo.errors import FraZooError
+from fra_zoo.labels import RAFDB
+
+WHAT = "a folder with EmoLabel/list_patition_label.txt and Image/aligned, or with train/ and test/ of folders 1 to 7"
+LIST = Path("EmoLabel", "list_patition_label.txt")  # so spelt in the release
+_CLASSES = {str(number + 1): number for number in range(len(RAFDB))}
+GOLDEN = (
+    Golden(
+        "RAF-DB",
+        {"train": 12_271, "test": 3_068},
+        {"train": (1290, 281, 717, 4772, 1982, 705, 2524), "test": (329, 74, 160, 1185, 478, 162, 680)},
+    ),
+)
+
+
+def detect(root: Path) -> str | None:
+    """`official`, `class folders`, or None."""
+    if _official(root) is not None:
+        return "official"
+    names = subfolders(split_folder(_packed(root), "train"))
+    return "class folders" if set(names) == set(_CLASSES) else None
+
+
+def _official(root: Path) -> Path | None:
+    return next((place for place in (root, root / "basic") if (place / LIST).is_file()), None)
+
+
+def _packed(root: Path) -> Path:
+    return root / "DATASET" if (root / "DATASET").is_dir() else root
+
+
+@register_dataset("rafdb", detect=detect, golden=GOLDEN)
+def rafdb(
+    split: str, root: str | None = None, streaming: bool = False, images: str = "aligned", soft: bool = False
+) -> FaceData:
+    """RAF-DB with `label` in the order of `RAFDB`; it has no validation split.
+
+    Args:
+        images: `aligned` (100 px, by similarity) or `original`, of the official layout.
+        soft: add `target`, the annotators' distribution over the seven classes, from `distribution_basic`.
+    """
+    map_only("rafdb", streaming)
+    folder = need_root("rafdb", root, WHAT)
+    layout = detect(folder)
+    if layout is None:
+        raise FraZooError(f"no RAF-DB under {folder}; root= should be {WHAT}")
+    if split == "valid":
+        raise missing_split("rafdb", split, folder, "RAF-DB has train and test alone")
+    columns, problems = _from_list(folder, split, images) if layout == "official" else _from_folders(folder, split)
+    features = Features({"image": Image(decode=False), "label": Value("int64")})
+    if soft:
+        columns["target"] = _soft_labels(folder, [Path(image["path"]).stem for image in columns["image"]])
+        features["target"] = List(Value("float32"))
+    dataset = Dataset.from_dict(columns, features=features)
+    return FaceData(dataset, "rafdb", split, RAFDB, "research only (RAF-DB)", f"RAF-DB, {layout}", layout, problems)
+
+
+def _from_list(folder: Path, split: str, kind: str) -> tuple[dict, tuple[str, ...]]:
+    base = _official(folder)
+    assert base is not None
+    suffix = "_aligned.jpg" if kind == "aligned" else ".jpg"
+    images, labels = [], []
+    for number, line in enumerate((base / LIST).read_text().splitlines()):
+        words = line.split()
+        if not words or not words[0].startswith(split):
+            continue
+        if len(words) != 2 or words[1] not in _CLASSES:
+            raise FraZooError(
+                f"{base / LIST}, line {number + 1}: '{line}' is not 'NAME.jpg LABEL' with a label of 1 to 7"
+            )
+        images.append(file_image(base / "Image" / kind / (Path(words[0]).stem + suffix)))
+        labels.append(_CLASSES[words[1]])
+    there, problems = drop_missing(images)
+    return {"image": [images[i] for i in there], "label": [labels[i] for i in there]}, problems
+
+
+def _from_folders(folder: Path, split: str) -> tuple[dict, tuple[str, ...]]:
+    part = split_folder(_packed(folder), split)
+    if part is None:
+        raise missing_split("rafdb", split, folder, "there is no such folder")
+    images, labels = from_class_folders(part, _CLASSES)
+    return {"image": images, "label": labels}, ()
+
+
+def _soft_labels(folder: Path, stems: list[str]) -> list[list[float]]:
+    """Lines `NAME p1 … p7` of the text files of `distribution_basic`; rows are normalised, a face without is zero."""
+    files = sorted(file for file in folder.rglob("*.txt") if "distribution" in str(file.relative_to(folder)).lower())
+    if not files:
+        raise FraZooError(f"no soft labels under {folder}: RAF-DB has them in distribution_basic; leave soft out")
+    found: dict[str, list[float]] = {}
+    for file in files:
+        for line in file.read_text().splitlines():
+            words = line.replace(",", " ").split()
+            if len(words) == 1 + len(RAFDB):
+                shares = [float(word) for word in words[1:]]
+                found[Path(words[0]).stem] = [share / max(sum(shares), 1e-9) for share in shares]
+    return [found.get(stem.removesuffix("_aligned"), [0.0] * len(RAFDB)) for stem in stems]

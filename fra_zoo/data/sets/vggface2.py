@@ -1,0 +1,73 @@
+"""VGGFace2: identities in folders, without expressions (Cao et al. 2018, arXiv 1710.08092)."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+from datasets import Dataset, Features, Image, List, Value
+
+from fra_zoo.data.base import FaceData, Golden, need_root, register_dataset
+from fra_zoo.data.folders import file_image, images_under, missing_split, problem, split_folder, subfolders
+from fra_zoo.errors import FraZooError
+
+WHAT = "a folder with train/n000001/0001_01.jpg … and test/ likewise"
+_IDENTITY = re.compile(r"n\d{6}")
+GOLDEN = (Golden("VGGFace2", {"train": 3_141_890, "test": 169_396}, identities={"train": 8_631, "test": 500}),)
+
+
+def detect(root: Path) -> str | None:
+    """`identity folders`, or None."""
+    names = [subfolders(split_folder(_base(root), split))[:1] for split in ("train", "test")]
+    return "identity folders" if any(name and _IDENTITY.fullmatch(name[0]) for name in names) else None
+
+
+def _base(root: Path) -> Path:
+    return root / "data" if split_folder(root, "train") is None and (root / "data").is_dir() else root
+
+
+@register_dataset("vggface2", detect=detect, golden=GOLDEN)
+def vggface2(split: str, root: str | None = None, streaming: bool = False, crop: bool = False) -> FaceData:
+    """VGGFace2 with `identity`; train and test hold different people, and there is no validation split.
+
+    Args:
+        crop: add `box` from `bb_landmark/loose_bb_{split}.csv`, so that the loader cuts out the face; the images
+            themselves are loose crops.
+    """
+    folder = need_root("vggface2", root, WHAT)
+    part = split_folder(_base(folder), split)
+    if part is None:
+        raise missing_split("vggface2", split, folder, f"root= should be {WHAT}")
+    files = list(images_under(part))
+    columns: dict = {"image": [file_image(file) for file in files], "identity": [file.parent.name for file in files]}
+    features = Features({"image": Image(decode=False), "identity": Value("string")})
+    problems: tuple[str, ...] = ()
+    if crop:
+        boxes = _boxes(folder, split)
+        keys = [f"{file.parent.name}/{file.stem}" for file in files]
+        columns["box"] = [boxes.get(key) for key in keys]
+        features["box"] = List(Value("float32"))
+        problems += problem("image(s) have no box and are taken whole", [key for key in keys if key not in boxes])
+        outside = [key for key in keys if key in boxes and min(boxes[key][:2]) < 0]
+        problems += problem("box(es) reach outside the image and are cut", outside)
+    dataset = Dataset.from_dict(columns, features=features)
+    if streaming:
+        dataset = dataset.to_iterable_dataset(num_shards=min(64, len(dataset)))
+    return FaceData(
+        dataset, "vggface2", split, None, "research only (VGGFace2)", str(part), "identity folders", problems
+    )
+
+
+def _boxes(folder: Path, split: str) -> dict[str, list[float]]:
+    """`NAME_ID,X,Y,W,H` by name."""
+    file = folder / "bb_landmark" / f"loose_bb_{split}.csv"
+    if not file.is_file():
+        raise FraZooError(f"no such file: {file}; crop needs VGGFace2's bb_landmark folder, or leave crop out")
+    with open(file, newline="") as lines:
+        rows = csv.reader(lines)
+        next(rows, None)
+        try:
+            return {row[0].strip(): [float(value) for value in row[1:5]] for row in rows if row}
+        except ValueError as error:
+            raise FraZooError(f"{file} is not NAME_ID,X,Y,W,H: {error}") from error

@@ -1,0 +1,73 @@
+"""Parts of a split: held-out faces, scarce labels, and what tells two splits apart."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fra_zoo.data.base import FaceData
+from fra_zoo.errors import FraZooError
+from fra_zoo.views.random import sample_keys, uniform
+
+_PATH_PARTS = 3
+
+
+def stratified_rows(label: NDArray[np.integer], share: float, seed: int) -> NDArray[np.int64]:
+    """Sorted rows of about `share` of each class, at least one of each; a function of the labels and the seed.
+
+    Args:
+        label: (n,) class numbers; any negative number is a class of its own.
+    """
+    if not 0.0 < share <= 1.0:
+        raise FraZooError(f"a share of {share:g} of the labels is not above 0 and at most 1")
+    draws = uniform(sample_keys(seed, 0, torch.arange(len(label))), 1)[:, 0].numpy()
+    chosen = []
+    for name in np.unique(label):
+        rows = np.flatnonzero(label == name)
+        count = max(1, round(share * len(rows)))
+        chosen.append(rows[np.argsort(draws[rows], kind="stable")[:count]])
+    return np.sort(np.concatenate(chosen))
+
+
+def labels_of(data: FaceData) -> NDArray[np.int64]:
+    """The label column of a split that has one."""
+    if "label" not in (data.dataset.column_names or []):
+        raise FraZooError(f"dataset '{data.name}' has no labels; choose a labelled one, such as ferplus")
+    return np.asarray(data.dataset.with_format(None)["label"][:], dtype=np.int64)
+
+
+def image_keys(data: FaceData, *, portable: bool = False) -> list[str]:
+    """One text an image: a digest of its bytes, or its path where the bytes are in a file of their own.
+
+    Args:
+        portable: keep the last parts of a path alone, so that a copy elsewhere has the same keys.
+    """
+    keys = []
+    for row in data.dataset.with_format(None).select_columns(["image"]):
+        image: dict[str, Any] = row["image"]
+        if image.get("bytes"):
+            keys.append(hashlib.blake2b(image["bytes"], digest_size=16).hexdigest())
+        else:
+            path = Path(image["path"])
+            keys.append("/".join(path.parts[-_PATH_PARTS:]) if portable else str(path.resolve()))
+    return keys
+
+
+def checksum(data: FaceData) -> str:
+    """SHA-256 over a split's images and labels, in their order; the same on every machine."""
+    digest = hashlib.sha256()
+    labels = labels_of(data) if "label" in data.dataset.column_names else [""] * len(data)
+    for key, label in zip(image_keys(data, portable=True), labels, strict=True):
+        digest.update(f"{key}\t{label}\n".encode())
+    return digest.hexdigest()
+
+
+def overlap(first: FaceData, second: FaceData) -> int:
+    """Images of `second` that `first` has as well."""
+    known = set(image_keys(first))
+    return sum(key in known for key in image_keys(second))

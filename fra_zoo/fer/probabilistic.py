@@ -1,0 +1,20 @@
+"""FER+ probabilistic label drawing: one label for each visit of a face, drawn from its votes."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fra_zoo.fer.base import OBJECTIVES, Objective, top1
+from fra_zoo.losses.label_distribution import drawn_label_loss
+from fra_zoo.task import Batch
+
+
+@OBJECTIVES.register("probabilistic")
+class Probabilistic(Objective):
+    """`-log p_k` with k drawn anew at every visit; Barsoum et al. 2016 (arXiv 1608.01041) section 3.3."""
+
+    scheme = "probabilistic"
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        logits = self.model(batch["views"][0]).float()
+        return {"loss": drawn_label_loss(logits, batch["target"]), "train_accuracy": top1(logits, batch["label"])}

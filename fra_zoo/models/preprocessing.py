@@ -1,0 +1,48 @@
+"""What a model wants to see: read off its configuration, so that training, evaluation and prediction agree.
+
+timm's configuration says size, crop, mean and deviation. What it has no word for stands beside it in `config.json`,
+under `preprocessing`: `photometric` for FER+'s equalised gray, `load_size` for the side that images are decoded to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from fra_zoo.views.spec import ViewSpec
+
+PREPROCESSING = "preprocessing"
+
+
+def is_photometric(model: nn.Module) -> bool:
+    """Whether a model sees FER+'s equalised gray instead of a mean and a deviation."""
+    return bool(_own(model).get("photometric"))
+
+
+def load_size(model: nn.Module, image_size: int) -> int:
+    """Side to decode an image to before the view, pixels."""
+    return _own(model).get("load_size") or image_size
+
+
+def clean_view(model: nn.Module, image_size: int | None = None) -> ViewSpec:
+    """The view of evaluation: size, crop, filter and normalisation of a timm model's configuration.
+
+    Args:
+        image_size: side in pixels; by default the configuration's.
+    """
+    cfg: Any = getattr(model, "pretrained_cfg", None) or {}
+    centre = cfg.get("crop_pct", 1.0) if cfg.get("crop_mode") == "squash" else 1.0
+    size = image_size or cfg["input_size"][-1]
+    view = ViewSpec(size, mean=tuple(cfg["mean"]), std=tuple(cfg["std"]), clean_centre=centre)
+    return view.gray().clean() if is_photometric(model) else view.clean()
+
+
+def preprocessing_of(view: ViewSpec, load_size: int | None) -> dict[str, Any]:
+    """What timm's configuration cannot say of a view; {} if that is nothing."""
+    own: dict[str, Any] = {"photometric": True} if view.photometric else {}
+    return own | ({"load_size": load_size} if load_size not in (None, view.size) else {})
+
+
+def _own(model: nn.Module) -> dict[str, Any]:
+    return (getattr(model, "pretrained_cfg", None) or {}).get(PREPROCESSING) or {}

@@ -1,0 +1,134 @@
+"""How a result is come by: which faces choose the weights, and which are looked at once.
+
+`strict` (the default): the epoch is chosen on valid, held out of train where a dataset has none, and test is measured
+once, after the choice. `fra`: the published fine-tuning recipe of FRA, whose best epoch is chosen on test and is called
+so in the results. Nothing else decides what the selection sees.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fra_zoo.data import FaceData
+from fra_zoo.data.base import MissingSplit
+from fra_zoo.data.splits import checksum, labels_of, overlap, stratified_rows
+from fra_zoo.errors import FraZooError
+from fra_zoo.fer.base import FRA_RECIPE
+from fra_zoo.task import Recipe
+from fra_zoo.train.config import FinetuneConfig
+from fra_zoo.train.setup import load_data
+
+HELD_OUT = 0.1
+LARGEST_OVERLAP = 0.1
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a protocol fixes.
+
+    Attributes:
+        select_on: the split that chooses the epoch.
+        best: what the chosen epoch is called in the results.
+        recipe, augmentation: instead of the objective's own.
+        decay_all: weight decay on norms and biases too.
+        evaluate_every: epochs between looks at `select_on`.
+    """
+
+    select_on: str
+    best: str
+    recipe: Recipe | None = None
+    augmentation: str | None = None
+    decay_all: bool = False
+    evaluate_every: int = 1
+
+
+PROTOCOLS = {
+    "strict": Protocol("valid", "selected"),
+    "fra": Protocol("test", "best_on_test", FRA_RECIPE, "fra", decay_all=True, evaluate_every=5),
+}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The faces of a run, by role.
+
+    Attributes:
+        train: as the objective's label scheme has them.
+        select: those that choose the epoch: valid, or, by the `fra` protocol alone, test.
+        test: those that are reported.
+        rows: rows of the dataset's train split in `train` (before the scheme) and, if held out, in `select`.
+        about: counts, checksums and overlaps, for the results.
+    """
+
+    train: FaceData
+    select: FaceData
+    test: FaceData
+    rows: dict[str, list[int]]
+    about: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Leave the rows in `subset.json`, where they are not simply the whole split."""
+        if self.rows:
+            (folder / "subset.json").write_text(json.dumps(self.rows) + "\n")
+
+
+def load_splits(config: FinetuneConfig, scheme: str) -> Splits:
+    """The faces of a run by its protocol and label fraction.
+
+    Raises:
+        FraZooError: if there is no test split, or the faces that should choose are those that are reported.
+    """
+    protocol = PROTOCOLS[config.protocol]
+    train, test = load_data(config, "train"), _test(config)
+    train_rows = np.arange(len(train))
+    rows: dict[str, list[int]] = {}
+    if protocol.select_on == "test":
+        select = test
+    else:
+        try:
+            select = load_data(config, "valid").labelled()
+        except MissingSplit:
+            held = stratified_rows(labels_of(train), HELD_OUT, config.seed)
+            train_rows = np.setdiff1d(train_rows, held)
+            select, rows["valid"] = train.select(held.tolist()).labelled(), held.tolist()
+        _refuse_the_same(select, test)
+    if config.label_fraction < 1.0:
+        chosen = stratified_rows(labels_of(train)[train_rows], config.label_fraction, config.seed)
+        train_rows = train_rows[chosen]
+    if len(train_rows) < len(train):
+        rows["train"] = train_rows.tolist()
+    used = train.select(train_rows.tolist()) if "train" in rows else train
+    used = used.for_scheme(scheme)
+    return Splits(used, select, test, rows, _about(used, select, test, protocol.select_on, "valid" in rows))
+
+
+def _test(config: FinetuneConfig) -> FaceData:
+    try:
+        return load_data(config, "test").labelled()
+    except MissingSplit as error:
+        raise FraZooError(f"{error}; a result needs a test split: give a dataset that has one") from error
+
+
+def _refuse_the_same(select: FaceData, test: FaceData) -> None:
+    shared = overlap(select, test)
+    if shared > LARGEST_OVERLAP * len(test):
+        raise FraZooError(
+            f"{shared} of the {len(test)} test images of '{test.name}' are in valid too; the strict protocol does not "
+            "choose on test: give splits that differ, or --protocol fra to choose on test and have it said"
+        )
+
+
+def _about(train: FaceData, select: FaceData, test: FaceData, name: str, held_out: bool) -> dict[str, Any]:
+    parts = {"train": train, "test": test} | ({name: select} if name != "test" else {})
+    about: dict[str, Any] = {
+        part: {"faces": len(data), "sha256": checksum(data), "source": data.source} for part, data in parts.items()
+    }
+    if held_out:
+        about[name]["held_out_of"] = "train"
+    about["test"]["also_in_train"] = overlap(train, test)
+    return about

@@ -1,0 +1,71 @@
+"""What a run of fine-tuning came to: `results.json`, pictures, and the exported classifier."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fra_zoo import plot
+from fra_zoo.evaluate.metrics import bootstrap_intervals, classification_metrics, confusion_matrix
+from fra_zoo.fer.base import Objective
+from fra_zoo.hub import export_model
+from fra_zoo.train.config import FinetuneConfig
+from fra_zoo.train.protocol import PROTOCOLS, Splits
+from fra_zoo.train.selection import BEST, Judge
+from fra_zoo.weights import load_into, read_safetensors
+
+_PANELS = [
+    ("loss", ["loss"]),
+    ("accuracy", ["train_accuracy", "accuracy", "mean_class_accuracy"]),
+    ("calibration", ["ece"]),
+]
+
+
+def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig) -> None:
+    """Measure the last and the chosen weights on the split that chose and on test; export the chosen ones."""
+    protocol = PROTOCOLS[config.protocol]
+    labels = splits.test.labels
+    assert labels is not None
+    run, test = judge.run, judge.load(splits.test)
+    results: dict[str, Any] = {
+        "protocol": config.protocol,
+        "dataset": config.dataset,
+        "license": splits.test.license,
+        "classes": list(labels.classes),
+        "objective": config.objective,
+        "selected_on": protocol.select_on,
+        "selected_epoch": judge.state["best_epoch"],
+        "splits": splits.about,
+    }
+    model = task.eval().classifier()
+    for name in ("last", protocol.best):
+        if name == protocol.best:
+            load_into(model, read_safetensors(run.path / BEST), str(run.path / BEST))
+        for split, loader in {protocol.select_on: judge.loader, "test": test}.items():
+            key = name if name == "best_on_test" else f"{name}_{split}"
+            p, y = judge.measure(model, loader)
+            results[key] = classification_metrics(p, y)
+            if split == "test":
+                results[f"{key}_interval_95"] = bootstrap_intervals(p, y)
+            if name == protocol.best:
+                results[f"confusion_{split}"] = confusion_matrix(p.argmax(1), y, len(labels)).tolist()
+    (run.path / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    chosen = "best_on_test" if protocol.best == "best_on_test" else f"{protocol.best}_test"
+    title = f"{config.dataset} test, {results[chosen]['accuracy']:.1%}"
+    plot.confusion(results["confusion_test"], labels.classes, title, run.path / "confusion.png")
+    plot.curves(run.rows(), _PANELS, run.path / "curves.png")
+    export_model(
+        model, run.export, view=judge.view, labels=labels, license=splits.test.license, load_size=config.load_size
+    )
+    print(_report(results, chosen))
+
+
+def _report(results: dict[str, Any], chosen: str) -> str:
+    lines = [f"epoch {results['selected_epoch']} was chosen on {results['selected_on']}"]
+    for name in (chosen, "last_test"):
+        numbers = []
+        for key, value in results[name].items():
+            low, high = results[f"{name}_interval_95"][key]
+            numbers.append(f"{key} {value:.4f} [{low:.4f}, {high:.4f}]")
+        lines.append(f"{name}: {', '.join(numbers)}")
+    return "\n".join(lines)
