@@ -113,6 +113,7 @@ class Golden:
         name: under which results on it may be reported.
         images: images of each split.
         classes: labelled images of each class of a split, in the order of its label space.
+        labelled: images with a label, where some have none.
         identities: people of each split, where that is what a dataset counts.
         options: of `create_dataset`, for this form of it.
     """
@@ -120,6 +121,7 @@ class Golden:
     name: str
     images: dict[str, int]
     classes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    labelled: dict[str, int] = field(default_factory=dict)
     identities: dict[str, int] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 

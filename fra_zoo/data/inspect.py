@@ -166,6 +166,7 @@ def _matches(form: Golden, name: str, path: Path, splits: dict[str, SplitReport]
     return set(form.images) == set(splits) and all(
         found.images == form.images[split]
         and found.classes == form.classes.get(split, found.classes)
+        and found.labelled == form.labelled.get(split, found.labelled)
         and found.identities == form.identities.get(split, found.identities)
         for split, found in splits.items()
     )

@@ -34,8 +34,10 @@ def clean_view(model: nn.Module, image_size: int | None = None) -> ViewSpec:
     cfg: Any = getattr(model, "pretrained_cfg", None) or {}
     centre = cfg.get("crop_pct", 1.0) if cfg.get("crop_mode") == "squash" else 1.0
     size = image_size or cfg["input_size"][-1]
-    view = ViewSpec(size, mean=tuple(cfg["mean"]), std=tuple(cfg["std"]), clean_centre=centre)
-    return view.gray().clean() if is_photometric(model) else view.clean()
+    view = ViewSpec(size, clean_centre=centre)
+    if is_photometric(model):
+        return view.gray().clean()
+    return view.normalised(tuple(cfg["mean"]), tuple(cfg["std"])).clean()
 
 
 def preprocessing_of(view: ViewSpec, load_size: int | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Source: Barsoum et al. 2016 (arXiv 1608.01041) section 4; layers as in https://g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from jaxtyping import Float
@@ -37,7 +38,7 @@ class FERPlusVGG13(nn.Module):
         self,
         num_classes: int = 8,
         in_chans: int = 1,
-        img_size: int | tuple[int, int] = 64,
+        img_size: int | Sequence[int] = 64,
         drop_rate: float = 0.5,
         global_pool: str = "",
     ) -> None:

@@ -138,7 +138,7 @@ def test_the_exported_classifier_is_the_target_branch(name):
 def test_bad_choices():
     with pytest.raises(FraZooError, match="mode 'offical' is unknown; did you mean 'official'"):
         make(mode="offical")
-    with pytest.raises(FraZooError, match="'swin_tiny_patch4_window7_224' .* has no last stage that can be cloned"):
+    with pytest.raises(FraZooError, match=r"'swin_tiny_patch4_window7_224' .* has no last stage that can be cloned"):
         create_objective("dmue", timm.create_model("swin_tiny_patch4_window7_224", num_classes=3), image_size=224)
     with pytest.raises(FraZooError, match="unknown option 'temprature'; did you mean 'temperature'"):
         make(temprature=2)

@@ -36,7 +36,7 @@ def test_parameters_and_shapes():
     model.reset_classifier(0)
     assert model(torch.zeros(2, 1, 64, 64)).shape == (2, 1024)
     bound = (6.0 / (9 * 64 + 9 * 64)) ** 0.5
-    assert float(model.features[2].weight.abs().max()) == pytest.approx(bound, rel=0.01)
+    assert model.features[2].weight.abs().max().item() == pytest.approx(bound, rel=0.01)
 
 
 def test_warp_without_jitter_is_golden(grid):
@@ -52,7 +52,7 @@ def test_warp_with_jitter_is_golden(grid):
     scale, skew = pairs(1.05, 1 / 1.05), pairs(-0.05, 0.05)
     matrix, offset = warp_matrix(pairs(-5.12, 5.12), scale, torch.tensor([20.0]).double(), skew, 48, 64)
     expected = [[0.72085653, -0.27639039], [0.30405062, 0.65550727]]
-    torch.testing.assert_close(matrix[0], torch.tensor(expected).double(), atol=1e-8, rtol=0)
+    torch.testing.assert_close(matrix[0], torch.tensor(expected, dtype=torch.float64), atol=1e-8, rtol=0)
     assert offset[0].tolist() == pytest.approx([-6.6629825, 7.0969439], abs=1e-6)
     pixels = (warp(grid, matrix, offset, 64) * 255).round()[0, 0]
     assert pixels.sum() == 539_589

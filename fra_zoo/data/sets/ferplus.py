@@ -34,7 +34,11 @@ GOLDEN = (
             "test": (1083, 892, 394, 382, 269, 16, 86, 15),
         },
     ),
-    Golden("FER+ with the revised votes of fer2013new.csv", {"train": 28_558, "valid": 3_579, "test": 3_573}),
+    Golden(
+        "FER+ with the revised votes of fer2013new.csv",
+        {"train": 28_558, "valid": 3_579, "test": 3_573},
+        labelled={"train": 25_057, "valid": 3_199, "test": 3_152},
+    ),
 )
 FEATURES = Features({"image": Image(decode=False), "name": Value("string"), "votes": Sequence(Value("int64"))})
 
