@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from fra_zoo.convert import convert_fra
     from fra_zoo.data import create_dataset, list_datasets
     from fra_zoo.fer import create_objective, list_objectives
-    from fra_zoo.hub import load_method
-    from fra_zoo.methods import create_method, list_methods
+    from fra_zoo.hub import publish
+    from fra_zoo.methods import create_method, list_methods, load_method
     from fra_zoo.models import create_model, list_models
 
 __version__ = "0.1.0"
@@ -32,7 +32,8 @@ _HOMES = {
     "list_methods": "fra_zoo.methods",
     "list_models": "fra_zoo.models",
     "list_objectives": "fra_zoo.fer",
-    "load_method": "fra_zoo.hub",
+    "load_method": "fra_zoo.methods",
+    "publish": "fra_zoo.hub",
 }
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "list_models",
     "list_objectives",
     "load_method",
+    "publish",
 ]
 
 

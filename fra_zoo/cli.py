@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 
@@ -14,6 +15,7 @@ USAGE = """fra-zoo: a model zoo for faces
   fra-zoo pretrain  [--config FILE] [--key value ...]
   fra-zoo finetune  [--config FILE] [--key value ...]
   fra-zoo evaluate  [--config FILE] [--key value ...]
+  fra-zoo publish RUN_OR_EXPORT --repo ORG/NAME [--private] [--revision TAG] [--dry-run]
   fra-zoo data inspect PATH [--images N]
   fra-zoo data convert PATH OUT [--dataset NAME] [--dataset_args JSON] [--shard_images N]
 
@@ -35,43 +37,35 @@ def _list(words: Sequence[str]) -> None:
         print(f"{kind}: {' '.join(lists[kind](pattern))}")
 
 
-def _pretrain(words: Sequence[str]) -> None:
-    from fra_zoo.train.pretrain import pretrain
-
-    pretrain(words)
-
-
-def _finetune(words: Sequence[str]) -> None:
-    from fra_zoo.train.finetune import finetune
-
-    finetune(words)
+# Imported when they are called, so that the command line answers at once.
+_ELSEWHERE = {
+    "pretrain": "fra_zoo.train.pretrain:pretrain",
+    "finetune": "fra_zoo.train.finetune:finetune",
+    "evaluate": "fra_zoo.train.assess:assess",
+    "publish": "fra_zoo.hub.commands:publish_words",
+    "data": "fra_zoo.data.commands:data_words",
+}
 
 
-def _evaluate(words: Sequence[str]) -> None:
-    from fra_zoo.train.assess import assess
-
-    assess(words)
-
-
-def _data(words: Sequence[str]) -> None:
-    from fra_zoo.data.commands import COMMANDS
-
-    if not words or words[0] not in COMMANDS:
-        raise FraZooError(f"unknown command 'data {words[0] if words else ''}'; known: {', '.join(COMMANDS)}")
-    COMMANDS[words[0]](words[1:])
+def _run(place: str, words: Sequence[str]) -> None:
+    module, _, function = place.partition(":")
+    getattr(importlib.import_module(module), function)(words)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; bad input ends with one line and status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
-    commands = {"list": _list, "pretrain": _pretrain, "finetune": _finetune, "evaluate": _evaluate, "data": _data}
+    commands = ("list", *_ELSEWHERE)
     if not words or words[0] in ("-h", "--help"):
         print(USAGE)
         return
     with one_line_errors():
         if words[0] not in commands:
             raise FraZooError(f"unknown command '{words[0]}'; {nearest(words[0], commands)}")
-        commands[words[0]](words[1:])
+        if words[0] == "list":
+            _list(words[1:])
+        else:
+            _run(_ELSEWHERE[words[0]], words[1:])
 
 
 if __name__ == "__main__":

@@ -77,6 +77,18 @@ def said_options(filled: Any, words: Sequence[str]) -> dict[str, Any]:
     return {field.name: getattr(filled, field.name) for field in fields(filled) if field.name in said}
 
 
+def place_words(words: Sequence[str], usage: str, count: int) -> tuple[list[str], list[str]]:
+    """The first `count` words, which are no options, and the rest.
+
+    Raises:
+        FraZooError: with the usage, if they are not there.
+    """
+    places = list(words[:count])
+    if len(places) < count or any(place.startswith("--") for place in places):
+        raise FraZooError(f"usage: fra-zoo {usage} [--key value ...]")
+    return places, list(words[count:])
+
+
 def json_option(key: str, text: str) -> dict[str, Any]:
     """A mapping given as JSON on the command line, such as `{"output_stride": 16}`."""
     try:

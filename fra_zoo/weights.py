@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fra_zoo.errors import FraZooError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+HEADS, HEADS_CONFIG = "heads.safetensors", "heads.json"
 
 
 def export_folder(path: str | Path) -> Path:

@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 import os
+import socket
+import tempfile
 from pathlib import Path
 
-import pytest
-import torch
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# huggingface_hub reads these once, at its import: every test speaks to a Hub of its own, at this port, or to none.
+HUB_PORT = _free_port()
+_OWN = {"FRA_ZOO_DATA"}
+for _name in [name for name in os.environ if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_", "FRA_ZOO_"))]:
+    if _name not in _OWN:
+        del os.environ[_name]
+os.environ |= {
+    "HF_ENDPOINT": f"http://127.0.0.1:{HUB_PORT}",
+    "HF_HOME": tempfile.mkdtemp(prefix="fra_zoo-tests-"),
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "NO_PROXY": "127.0.0.1",
+}
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 REPOSITORY = Path(__file__).parents[1]
@@ -29,3 +53,8 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def hub_port() -> int:
+    return HUB_PORT

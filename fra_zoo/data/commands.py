@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from fra_zoo.config import json_option, parse
+from fra_zoo.config import json_option, parse, place_words
 from fra_zoo.data.convert import convert
 from fra_zoo.data.inspect import inspect
 from fra_zoo.errors import FraZooError
@@ -28,13 +28,13 @@ class ConvertConfig:
 
 
 def _inspect(words: Sequence[str]) -> None:
-    (path,), rest = _places(words, "data inspect PATH", 1)
+    (path,), rest = place_words(words, "data inspect PATH", 1)
     (config,) = parse([InspectConfig], rest)
     print("\n".join(inspect(path, images=config.images).lines()))
 
 
 def _convert(words: Sequence[str]) -> None:
-    (path, out), rest = _places(words, "data convert PATH OUT", 2)
+    (path, out), rest = place_words(words, "data convert PATH OUT", 2)
     (config,) = parse([ConvertConfig], rest)
     if config.shard_images < 1:
         raise FraZooError(f"config: shard_images must be at least 1, got {config.shard_images}")
@@ -43,11 +43,11 @@ def _convert(words: Sequence[str]) -> None:
     print(f"written: {folder}; use it with --dataset parquet --root {folder}")
 
 
-def _places(words: Sequence[str], usage: str, count: int) -> tuple[list[str], list[str]]:
-    places = list(words[:count])
-    if len(places) < count or any(place.startswith("--") for place in places):
-        raise FraZooError(f"usage: fra-zoo {usage} [--key value ...]")
-    return places, list(words[count:])
-
-
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"inspect": _inspect, "convert": _convert}
+
+
+def data_words(words: Sequence[str]) -> None:
+    """Run one of `COMMANDS`."""
+    if not words or words[0] not in COMMANDS:
+        raise FraZooError(f"unknown command 'data {words[0] if words else ''}'; known: {', '.join(COMMANDS)}")
+    COMMANDS[words[0]](words[1:])

@@ -6,7 +6,11 @@ from typing import Any
 
 from torch import nn
 
+from fra_zoo.errors import FraZooError
 from fra_zoo.methods.base import METHODS, Method
+from fra_zoo.methods.loading import load_method
+
+__all__ = ["Method", "create_method", "list_methods", "load_method"]
 
 
 def list_methods(pattern: str = "*") -> list[str]:
@@ -16,7 +20,7 @@ def list_methods(pattern: str = "*") -> list[str]:
 
 def create_method(
     name: str,
-    backbone: str | nn.Module,
+    backbone: str | nn.Module | None = None,
     *,
     image_size: int = 224,
     preset: str | None = None,
@@ -26,7 +30,8 @@ def create_method(
     """A self-supervised method over any backbone.
 
     Args:
-        name: a registered method, such as `fra` or `byol`.
+        name: a registered method, such as `fra` or `byol`; or `hf-hub:ORG/NAME[@REVISION]` or `local-dir:FOLDER` of a
+            pre-trained one, with its backbone and heads.
         backbone: any timm or zoo name, or a module.
         image_size: side of the views in pixels.
         preset: a named set of options, such as FRA's `official`.
@@ -36,6 +41,12 @@ def create_method(
     Raises:
         FraZooError: for an unknown name or option, or a backbone that has no usable dense map at this size.
     """
+    if ":" in name:
+        if backbone is not None or options:
+            raise FraZooError(f"'{name}' brings its backbone and options; give the name alone")
+        return load_method(name)
+    if backbone is None:
+        raise FraZooError(f"method '{name}' needs a backbone, such as create_method('{name}', 'resnet50')")
     method = METHODS.get(name)
     config = method.options(preset, options)
     if isinstance(backbone, str):

@@ -6,6 +6,7 @@ Importing this package registers the zoo's names with timm.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.models import zoo as _zoo
 from fra_zoo.models.build import check_name
 from fra_zoo.models.preprocessing import PREPROCESSING
+from fra_zoo.remote import PREFIX, fetch
 from fra_zoo.weights import CONFIG, WEIGHTS, export_folder, load_into, read_safetensors
 
 _LOCAL = "local-dir:"
@@ -37,9 +39,10 @@ def create_model(
     """A timm model by a name of the zoo or of timm, or from a folder.
 
     Args:
-        name: `fra_resnet50`, `fra_resnet50.TAG`, any timm name, or `local-dir:FOLDER`, where the folder is an export
-            or a run folder; weights of a folder are always loaded.
-        pretrained: load the published weights.
+        name: `fra_resnet50`, `fra_resnet50.TAG`, any timm name, `local-dir:FOLDER`, where the folder is an export or a
+            run folder, or `hf-hub:ORG/NAME[@REVISION]`; weights of a folder or a repository are always loaded.
+        pretrained: load the published weights. Those of the zoo's names come from the organisation that the variable
+            FRA_ZOO_ORG names: a company may set its own.
         num_classes: of a fresh classifier; 0 is none. By default none for the zoo's names, and a folder's own.
         checkpoint_path: a safetensors file of this architecture; a classifier of another size is left out.
         **timm_kwargs: passed to timm.
@@ -47,8 +50,10 @@ def create_model(
     Raises:
         FraZooError: unknown name (with the nearest), no published weights, a pickle, or a checkpoint that does not fit.
     """
-    if name.startswith(_LOCAL):
-        return _from_folder(name.removeprefix(_LOCAL), num_classes, timm_kwargs)
+    if pretrained and (repository := _zoo.repository(name)):
+        name = f"{PREFIX}{repository}"
+    if name.startswith((_LOCAL, PREFIX)):
+        return _from_folder(name, num_classes, timm_kwargs)
     check_name(name)
     if num_classes is None and name.split(".")[0] in _zoo.ZOO:
         num_classes = 0
@@ -75,15 +80,29 @@ def load_weights(model: Any, file: str | Path) -> None:
     load_into(model, state, str(file), ignore=() if fits or classifier is None else heads)
 
 
-def _from_folder(folder: str, num_classes: int | None, timm_kwargs: dict[str, Any]) -> nn.Module:
+def model_folder(name: str, *, optional: Sequence[str] = ()) -> Path:
+    """The folder that holds a model: a run's export, an export itself, or a repository of the Hub in the cache.
+
+    Args:
+        name: a path, `local-dir:PATH`, or `hf-hub:ORG/NAME[@REVISION]`.
+        optional: files to fetch from a repository besides, if it has them.
+    """
+    if name.startswith(PREFIX):
+        return fetch(name, optional=optional)
+    folder = name.removeprefix(_LOCAL)
     path = export_folder(folder)
     if not (path / CONFIG).is_file():
         raise FraZooError(
             f"{folder} is no export and no run folder: it has no config.json; give a folder that training wrote"
         )
+    return path
+
+
+def _from_folder(name: str, num_classes: int | None, timm_kwargs: dict[str, Any]) -> nn.Module:
+    path = model_folder(name)
     try:
         model: Any = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
-    except (RuntimeError, TypeError, KeyError) as error:
+    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {error}") from error
     load_weights(model, path / WEIGHTS)
     own = json.loads((path / CONFIG).read_text()).get(PREPROCESSING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -116,6 +117,22 @@ def has_weights(cfg: PretrainedCfg) -> bool:
     return bool(cfg.url or cfg.hf_hub_id or cfg.file)
 
 
+def repository(name: str) -> str | None:
+    """Where the weights of a zoo name lie on the Hub, if anywhere; `FRA_ZOO_ORG` says whose.
+
+    A name without a tag has its first one.
+    """
+    base, _, tag = name.partition(".")
+    organisation = os.environ.get("FRA_ZOO_ORG")
+    if base not in ZOO:
+        return None
+    tag = tag or default_cfgs[base].tags[0]
+    if organisation:
+        return f"{organisation}/{base}.{tag}"
+    cfg = default_cfgs[base].cfgs.get(tag)
+    return cfg.hf_hub_id if cfg is not None else None
+
+
 def list_zoo(pattern: str = "*", pretrained: bool = False) -> list[str]:
     """Names of the zoo that match a shell pattern; with `pretrained`, `name.tag` of published weights alone."""
     if not pretrained:
@@ -135,7 +152,8 @@ def _entry_point(name: str, entry: Entry) -> Callable[..., nn.Module]:
             if pretrained and not has_weights(pretrained_cfg):
                 raise FraZooError(
                     f"no weights of {name} are published yet (tags: {', '.join(tags.cfgs)}); give your own: "
-                    f"create_model('{name}', checkpoint_path=FILE.safetensors) or create_model('local-dir:RUN')"
+                    f"create_model('{name}', checkpoint_path=FILE.safetensors) or create_model('local-dir:RUN'), or "
+                    "set FRA_ZOO_ORG to an organisation of the Hub that has them"
                 )
         model: Any = (entry.builder or model_entrypoint(entry.architecture))(
             pretrained=pretrained, pretrained_cfg=pretrained_cfg, **{**entry.args, **kwargs}

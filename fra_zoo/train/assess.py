@@ -23,7 +23,7 @@ from fra_zoo.evaluate.knn import knn
 from fra_zoo.evaluate.probe import probe
 from fra_zoo.evaluate.regions import region_score
 from fra_zoo.evaluate.verification import verification
-from fra_zoo.hub import load_method
+from fra_zoo.methods import load_method
 from fra_zoo.models import create_model
 from fra_zoo.models.preprocessing import clean_view, load_size
 from fra_zoo.train.config import EvaluateConfig
@@ -103,9 +103,9 @@ def _verification(it: Assessment) -> Numbers:
 
 
 def _regions(it: Assessment) -> Numbers:
-    if not it.config.model.startswith("local-dir:"):
+    if ":" not in it.config.model:
         raise FraZooError("regions needs a method's heads: give --model local-dir:RUN of a pre-training run")
-    method = load_method(it.config.model.removeprefix("local-dir:"))
+    method = load_method(it.config.model)
     numbers = region_score(method.to(it.device), it.loader(it.data("valid")), it.view, it.device)
     if not numbers:
         raise FraZooError(f"dataset '{it.config.dataset}' has no masks; the region score needs synthetic-faces")

@@ -15,6 +15,7 @@ from fra_zoo.fer import create_objective
 from fra_zoo.fer.base import OBJECTIVES
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
+from fra_zoo.train.about import write_about
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.plan import make_plan, micro_batch
@@ -65,6 +66,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
         trainer.resume(checkpoint)
     judge.state = trainer.state
     if trainer.fit() and accelerator.is_main_process:
+        write_about(run.path / "run.json", "finetune", argv, trainer.state["seconds"], accelerator.num_processes)
         finish(task, judge, splits, config)
     accelerator.end_training()
     return run

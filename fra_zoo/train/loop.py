@@ -60,6 +60,7 @@ class Trainer:
         self.model, self.optimizer = accelerator.prepare(task, optimizer)
         self.step = 0
         self.state: dict[str, Any] = {}
+        self._began = time.perf_counter()
         self._stop = False
         self._window = _Window()
 
@@ -170,9 +171,16 @@ class Trainer:
                 f"sample indices of the batch: {index}; try a smaller --lr, or --precision fp32"
             )
 
+    def _count_time(self) -> None:
+        """Keep the seconds of the whole run, those before a resume included, in the state."""
+        now = time.perf_counter()
+        self.state["seconds"] = self.state.get("seconds", 0.0) + now - self._began
+        self._began = now
+
     def save(self) -> None:
         """Checkpoint and export, once the loss is known to be finite."""
         self._check_finite()
+        self._count_time()
         if self.accelerator.is_main_process:
             self.run.save(self.step, self.task, self.optimizer.optimizer, self.state, self.plan.keep)
             if self.export is not None:

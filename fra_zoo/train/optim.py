@@ -29,7 +29,7 @@ def build_optimizer(name: str, groups: list[dict[str, Any]], lr: float) -> torch
                 f"lr {lr:g} is of LARS size and would make {name} diverge (largest allowed {LARGEST_ADAM_LR}); "
                 "give --lr near 1e-3, or --optimizer lars"
             )
-        return (torch.optim.AdamW if name == "adamw" else torch.optim.Adam)(groups, lr=lr)
+        return (torch.optim.AdamW if name == "adamw" else torch.optim.Adam)(groups, lr=lr, fused=True)
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=0.9)
     raise FraZooError(f"unknown optimizer '{name}'; {nearest(name, ('lars', 'adamw', 'adam', 'sgd'))}")

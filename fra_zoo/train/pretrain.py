@@ -13,6 +13,7 @@ from fra_zoo.data import create_dataset
 from fra_zoo.hub import export_model
 from fra_zoo.methods import create_method
 from fra_zoo.methods.base import METHODS, Method
+from fra_zoo.train.about import write_about
 from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.monitor import Monitor
@@ -66,6 +67,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     if checkpoint is not None:
         trainer.resume(checkpoint)
     if trainer.fit() and monitor is not None:
+        write_about(run.path / "run.json", "pretrain", argv, trainer.state["seconds"], accelerator.num_processes)
         monitor.finish()
     accelerator.end_training()
     return run

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 import fra_zoo
 from fra_zoo.errors import FraZooError
-from fra_zoo.hub import export_model, load_method
+from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
+from fra_zoo.methods import load_method
 from fra_zoo.views.spec import ViewSpec
 
 NAMES = fra_zoo.list_models()

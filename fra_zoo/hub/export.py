@@ -12,16 +12,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from fra_zoo.errors import FraZooError
 from fra_zoo.labels import LabelSpace
-from fra_zoo.methods import create_method
-from fra_zoo.methods.base import Method
-from fra_zoo.models import create_model
 from fra_zoo.models.preprocessing import PREPROCESSING, preprocessing_of
 from fra_zoo.views.spec import ViewSpec
-from fra_zoo.weights import CONFIG, export_folder, load_into, read_safetensors
-
-HEADS, HEADS_CONFIG = "heads.safetensors", "heads.json"
+from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG
 
 
 def export_model(
@@ -94,24 +88,3 @@ _WEIGHTS_OF_OTHERS = (
 def _plain_cfg(cfg: Any) -> dict[str, Any]:
     """A timm config without what it says of other people's weights."""
     return {key: value for key, value in dict(cfg).items() if key not in _WEIGHTS_OF_OTHERS}
-
-
-def load_method(path: str | Path) -> Method:
-    """A pre-trained method with its heads, from a run folder or an export; in evaluation mode.
-
-    The target network starts as a copy of the online one, since exports do not carry it.
-
-    Raises:
-        FraZooError: if there are no heads, or they do not fit.
-    """
-    folder = export_folder(path)
-    if not (folder / HEADS).is_file():
-        raise FraZooError(f"{path} has no {HEADS}: it is no export of a self-supervised method")
-    about = json.loads((folder / HEADS_CONFIG).read_text())
-    backbone = create_model(f"local-dir:{folder}")
-    method = create_method(about["method"], backbone, image_size=about["image_size"], **about["options"])
-    state = read_safetensors(folder / HEADS)
-    for name, head in method.heads().items():
-        part = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
-        load_into(head, part, f"{folder / HEADS}, head '{name}'")
-    return method.eval()

@@ -1,0 +1,36 @@
+"""The words of `fra-zoo publish`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fra_zoo.config import parse, place_words
+from fra_zoo.errors import FraZooError
+from fra_zoo.hub.publish import publish
+
+
+@dataclass
+class PublishConfig:
+    """Options of `publish`."""
+
+    repo: str | None = field(default=None, metadata={"help": "ORG/NAME"})
+    private: bool = field(default=False, metadata={"help": "make the repository private, if it is made now"})
+    revision: str | None = field(default=None, metadata={"help": "a tag to put on the commit"})
+    dry_run: bool = field(default=False, metadata={"help": "write and check everything, and leave the Hub alone"})
+
+
+def publish_words(words: Sequence[str]) -> None:
+    """Publish as the words say."""
+    (source,), rest = place_words(words, "publish RUN_OR_EXPORT --repo ORG/NAME", 1)
+    (config,) = parse([PublishConfig], rest)
+    if config.repo is None:
+        raise FraZooError("publish needs --repo ORG/NAME")
+    where = publish(source, config.repo, private=config.private, revision=config.revision, dry_run=config.dry_run)
+    if config.dry_run:
+        for file in sorted(Path(where).iterdir()):
+            print(f"{file.stat().st_size:>12} {file.name}")
+        print(f"nothing was uploaded; what would be is in {where}")
+    else:
+        print(f"published and compared bit for bit: {where}")

@@ -1,0 +1,125 @@
+"""A run's weights on the Hub, with everything that is known of them.
+
+Everything is written and checked in a folder of its own before the Hub hears of it, and after the upload what came
+back from there is compared with it, bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import timm
+from huggingface_hub import HfApi
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.hub.card import write_card
+from fra_zoo.hub.run_facts import read_facts
+from fra_zoo.methods import load_method
+from fra_zoo.remote import PREFIX, fetch, hub_errors
+from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_folder, read_safetensors
+
+TRAINING = "training.json"
+PICTURES = ("confusion.png", "heatmaps.png", "curves.png")
+_OPTIONAL = (HEADS, HEADS_CONFIG, TRAINING, "results.json", *PICTURES)
+
+
+def publish(
+    source: str | Path, repo_id: str, *, private: bool = False, revision: str | None = None, dry_run: bool = False
+) -> str:
+    """Publish a run folder or an export; the same call again repeats an upload that broke off.
+
+    The repository holds `config.json` and `model.safetensors` as timm and transformers load them, the method's heads,
+    `training.json`, `results.json`, pictures, and a card written from them. No pickle is ever written.
+
+    Args:
+        source: a run folder or an export.
+        repo_id: `ORG/NAME`.
+        private: make the repository private, if it is made now.
+        revision: a tag to put on the commit.
+        dry_run: write and check everything, and leave the Hub alone.
+
+    Returns:
+        The URL of the commit; of a dry run, the folder that would be uploaded.
+
+    Raises:
+        FraZooError: if the source is no whole export, or for anything that the Hub refuses.
+    """
+    staged = Path(tempfile.mkdtemp(prefix="fra_zoo-publish-"))
+    try:
+        stage(source, repo_id, staged)
+        if dry_run:
+            return str(staged)
+        return _upload(staged, repo_id, private, revision)
+    finally:
+        if not dry_run:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def stage(source: str | Path, repo_id: str, folder: Path) -> None:
+    """Write what will be published to `folder`, and load it the ways that people will."""
+    export, run = export_folder(source), Path(source)
+    for name in (CONFIG, WEIGHTS):
+        if not (export / name).is_file():
+            raise FraZooError(f"{source} is no export and no run folder: it has no {name}; give a folder of a run")
+    for name in (CONFIG, WEIGHTS, HEADS, HEADS_CONFIG):
+        if (export / name).is_file():
+            shutil.copyfile(export / name, folder / name)
+    for name in ("results.json", *PICTURES):
+        if (run / name).is_file():
+            shutil.copyfile(run / name, folder / name)
+    facts = read_facts(run, export)
+    (folder / TRAINING).write_text(json.dumps(facts.training, indent=2) + "\n")
+    _check(folder)
+    write_card(facts, repo_id, folder)
+
+
+def _check(folder: Path) -> None:
+    """The weights fit the architecture, and the heads their method."""
+    config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
+    if "num_classes" in config.get("model_args", {}):
+        raise FraZooError(f"{folder}/{CONFIG} has model_args.num_classes, on which transformers fails; export it again")
+    read_safetensors(folder / WEIGHTS)
+    try:
+        timm.create_model(f"local-dir:{folder}", pretrained=True)
+    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
+        raise FraZooError(f"the export does not load in timm: {str(error).splitlines()[0]}; export it again") from error
+    if (folder / HEADS).is_file():
+        load_method(folder)
+
+
+def _upload(staged: Path, repo_id: str, private: bool, revision: str | None) -> str:
+    api = HfApi()
+    with hub_errors(repo_id, revision):
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repo_id, folder_path=staged, commit_message=f"Upload {_architecture(staged)} with fra_zoo"
+        )
+        sha = commit.oid or api.model_info(repo_id).sha
+        if revision is not None:
+            api.create_tag(repo_id, tag=revision, revision=sha, exist_ok=True)
+    verify(staged, repo_id, sha)
+    return str(commit.commit_url)
+
+
+def verify(staged: Path, repo_id: str, revision: str | None) -> None:
+    """Download into an empty cache, load, and compare with what was meant.
+
+    Raises:
+        FraZooError: names the first file that differs.
+    """
+    with tempfile.TemporaryDirectory(prefix="fra_zoo-verify-") as cache:
+        name = f"{PREFIX}{repo_id}" + (f"@{revision}" if revision else "")
+        folder = fetch(name, optional=(*_OPTIONAL, "README.md"), cache=Path(cache))
+        for file in sorted(staged.iterdir()):
+            other = folder / file.name
+            if not other.is_file() or other.read_bytes() != file.read_bytes():
+                raise FraZooError(f"{repo_id} was uploaded, but {file.name} comes back changed; publish it again")
+        _check(folder)
+
+
+def _architecture(folder: Path) -> str:
+    return json.loads((folder / CONFIG).read_text())["architecture"]

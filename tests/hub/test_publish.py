@@ -1,0 +1,389 @@
+"""Publish and load over HTTP against a Hub on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import fra_zoo
+from fra_zoo.cli import main
+from fra_zoo.errors import FraZooError
+from fra_zoo.methods import load_method
+from tests.hub.conftest import classifier
+
+NOW = {"headers": {"Retry-After": "0"}}
+ELSEWHERE = """
+import sys, torch
+sys.modules["fra_zoo"] = None
+import timm
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModel, AutoModelForImageClassification, pipeline
+repo, photo, expected = "acme/tuned", Image.open(sys.argv[1]), torch.load(sys.argv[2])
+x = torch.load(sys.argv[3])
+with torch.no_grad():
+    torch.testing.assert_close(timm.create_model("hf-hub:" + repo, pretrained=True).eval()(x), expected, rtol=0, atol=0)
+    model = AutoModelForImageClassification.from_pretrained(repo).eval()
+    torch.testing.assert_close(model(x).logits, expected, rtol=0, atol=0)
+    assert AutoModel.from_pretrained(repo).eval()(x).last_hidden_state.shape[0] == len(x)
+    processor = AutoImageProcessor.from_pretrained(repo)
+    logits = model(**processor(photo, return_tensors="pt")).logits[0]
+    assert processor(photo, return_tensors="pt")["pixel_values"].shape == (1, 3, 48, 48)
+names = [model.config.id2label[i] for i in range(8)]
+assert names[3] == "sadness", names
+answers = pipeline("image-classification", model=repo)(photo, top_k=8)
+for answer in answers:
+    p = logits.softmax(0)[names.index(answer["label"])].item()
+    assert abs(answer["score"] - p) < 1e-5, (answer, p)
+print("the same everywhere")
+"""
+
+
+def test_every_loader_gives_the_same(hub, tuned, tmp_path, no_cache):
+    run, model = tuned
+    x = torch.randn(2, 3, 48, 48)
+    with torch.no_grad():
+        expected = model(x)
+    url = fra_zoo.publish(run, "acme/tuned")
+    assert url.startswith(f"{hub.url}/acme/tuned/commit/")
+    no_cache()
+    with torch.no_grad():
+        ours = fra_zoo.create_model("hf-hub:acme/tuned", pretrained=True).eval()
+        torch.testing.assert_close(ours(x), expected, rtol=0, atol=0)
+    assert not [e for e in hub.log if e["cdn"] and e["auth"]]
+    import PIL.Image
+
+    PIL.Image.effect_noise((60, 60), 80).convert("RGB").save(tmp_path / "photo.png")
+    for name, value in (("expected", expected), ("x", x)):
+        torch.save(value, tmp_path / f"{name}.pt")
+    words = [tmp_path / name for name in ("photo.png", "expected.pt", "x.pt")]
+    environment = os.environ | {"HF_HOME": str(tmp_path / "fresh")}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ELSEWHERE, *map(str, words)],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "the same everywhere", done.stderr[-3000:]
+
+
+def test_the_repository_says_what_it_is_and_holds_no_pickle_and_no_path(hub, tuned):
+    run, _ = tuned
+    fra_zoo.publish(run, "acme/tuned")
+    repository = hub.repos["models/acme/tuned"]
+    files = repository["commits"][repository["branches"]["main"]]["files"]
+    assert {"config.json", "model.safetensors", "README.md", "results.json", "training.json"} <= set(files)
+    assert not [name for name in files if name.endswith((".bin", ".pt", ".pth", ".pkl"))]
+    card = (Path(hub.root) / "blobs" / files["README.md"]["sha256"]).read_text()
+    for part in (
+        'fra_zoo.create_model("hf-hub:acme/tuned", pretrained=True)',
+        'timm.create_model("hf-hub:acme/tuned", pretrained=True)',
+        "AutoModelForImageClassification.from_pretrained",
+        "license: other",
+        "| sadness | 16 | 0.5625 |",
+        "| contempt | 0 | no faces |",
+        "`accelerate launch recipes/finetune.py --root PATH`",
+        "3137 faces, 8 classes; epoch 2, chosen on valid",
+        "model-index",
+        "not a feeling",
+    ):
+        assert part in card, part
+    for name in ("README.md", "training.json"):
+        assert "/home/me" not in (Path(hub.root) / "blobs" / files[name]["sha256"]).read_text()
+
+
+def test_methods_come_back_with_their_heads(hub, pretrained, no_cache):
+    run, method = pretrained
+    fra_zoo.publish(run, "acme/fra")
+    no_cache()
+    loaded = fra_zoo.create_method("hf-hub:acme/fra")
+    x = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(loaded.regions(x), method.regions(x), rtol=0, atol=0)
+    with pytest.raises(FraZooError, match="brings its backbone and options"):
+        fra_zoo.create_method("hf-hub:acme/fra", "resnet18")
+
+
+def test_publishing_again_sends_nothing_and_a_tag_pins(hub, tuned, tmp_path):
+    run, model = tuned
+    fra_zoo.publish(run, "acme/tuned", revision="v1")
+    first = hub.repos["models/acme/tuned"]["branches"]["main"]
+    fra_zoo.publish(run, "acme/tuned", revision="v1")
+    assert hub.repos["models/acme/tuned"]["branches"]["main"] == first
+    from fra_zoo.hub import export_model
+    from fra_zoo.labels import FERPLUS
+    from fra_zoo.views.spec import ViewSpec
+
+    other = classifier(1)
+    export_model(other, run / "export", view=ViewSpec(48), labels=FERPLUS)
+    fra_zoo.publish(run, "acme/tuned")
+    weight = "fc.weight"
+    pinned = fra_zoo.create_model("hf-hub:acme/tuned@v1").state_dict()[weight]
+    assert pinned.equal(model.state_dict()[weight])
+    assert fra_zoo.create_model("hf-hub:acme/tuned").state_dict()[weight].equal(other.state_dict()[weight])
+    assert fra_zoo.create_model(f"hf-hub:acme/tuned@{first}").state_dict()[weight].equal(pinned)
+
+
+def test_the_zoos_names_come_from_the_organisation_that_is_set(hub, tuned, monkeypatch):
+    from fra_zoo.hub import export_model
+
+    torch.manual_seed(0)
+    model = fra_zoo.create_model("fra_resnet18")
+    from fra_zoo.views.spec import ViewSpec
+
+    export_model(model, tuned[0] / "r18", view=ViewSpec(64))
+    fra_zoo.publish(tuned[0] / "r18", "acme/fra_resnet18.mine")
+    monkeypatch.setenv("FRA_ZOO_ORG", "acme")
+    loaded = fra_zoo.create_model("fra_resnet18.mine", pretrained=True)
+    assert loaded.conv1.weight.equal(model.conv1.weight)
+    with pytest.raises(FraZooError, match=r"no repository acme/fra_resnet18.vggface2_e50 at "):
+        fra_zoo.create_model("fra_resnet18", pretrained=True)
+
+
+def test_dry_run_leaves_the_hub_alone(hub, tuned, capsys):
+    folder = Path(fra_zoo.publish(tuned[0], "acme/tuned", dry_run=True))
+    assert (folder / "README.md").is_file()
+    assert hub.log == []
+    main(["publish", str(tuned[0]), "--repo", "acme/tuned", "--dry-run"])
+    assert "model.safetensors" in capsys.readouterr().out
+    assert hub.log == []
+
+
+def test_nothing_is_made_before_everything_is_checked(hub, tuned):
+    run, _ = tuned
+    weights = run / "export" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(FraZooError, match="is not a whole safetensors file"):
+        fra_zoo.publish(run, "acme/tuned")
+    with pytest.raises(FraZooError, match="is no export and no run folder"):
+        fra_zoo.publish(run / "nothing", "acme/tuned")
+    assert hub.log == []
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("hf_wrong", "refuses the token: log in with `hf auth login` or set HF_TOKEN"),
+        ("hf_reader", "your token may not do this with acme/tuned"),
+        ("hf_outsider", "your token may not do this with acme/tuned"),
+        (None, "refuses the token"),
+    ],
+)
+def test_tokens_that_may_not_write(hub, tuned, token, expected, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(FraZooError) as error:
+        fra_zoo.publish(tuned[0], "acme/tuned")
+    assert expected in str(error.value)
+    assert "\n" not in str(error.value)
+    assert token is None or token not in str(error.value)
+
+
+def load(repo="acme/tuned"):
+    return fra_zoo.create_model(f"hf-hub:{repo}", pretrained=True)
+
+
+def test_private_and_gated_repositories(hub, tuned, monkeypatch, no_cache):
+    fra_zoo.publish(tuned[0], "acme/tuned", private=True)
+    no_cache()
+    for token in ("hf_outsider", None):
+        monkeypatch.setenv("HF_TOKEN", token) if token else monkeypatch.delenv("HF_TOKEN")
+        with pytest.raises(FraZooError, match=r"no repository acme/tuned at .*, or it is private"):
+            load()
+    monkeypatch.setenv("HF_TOKEN", "hf_reader")
+    load()
+    no_cache()
+    hub.repos["models/acme/tuned"] |= {"private": False, "gated": "manual"}
+    monkeypatch.setenv("HF_TOKEN", "hf_outsider")
+    with pytest.raises(FraZooError, match="acme/tuned is gated: ask for access at"):
+        load()
+
+
+def test_missing_repository_revision_and_file(hub, tuned, no_cache):
+    with pytest.raises(FraZooError, match="no repository acme/none at"):
+        load("acme/none")
+    fra_zoo.publish(tuned[0], "acme/tuned")
+    with pytest.raises(FraZooError, match="acme/tuned has no revision 'v9'"):
+        load("acme/tuned@v9")
+    no_cache()
+    repository = hub.repos["models/acme/tuned"]
+    del repository["commits"][repository["branches"]["main"]]["files"]["model.safetensors"]
+    with pytest.raises(FraZooError, match="acme/tuned lacks a file"):
+        load()
+    with pytest.raises(FraZooError, match="is no repository name; give ORG/NAME"):
+        load("acme/one/two")
+    fra_zoo.publish(tuned[0], "acme/plain")
+    with pytest.raises(FraZooError, match=r"has no heads.safetensors: it is no export of a self-supervised method"):
+        load_method("hf-hub:acme/plain")
+
+
+def test_the_hub_stumbles_twice_and_for_ever(hub, tuned, no_cache):
+    hub.faults[:] = [{"method": "PUT", "path": "^/lfs/", "times": 2, "status": 503, **NOW}]
+    fra_zoo.publish(tuned[0], "acme/tuned")
+    before = hub.repos["models/acme/tuned"]["branches"]["main"]
+    no_cache()
+    hub.faults[:] = [{"path": ".", "times": 10**6, "status": 503, **NOW}]
+    with pytest.raises(FraZooError, match=r"(answers with an error of its own \(503\)|cannot be reached)"):
+        load()
+    with pytest.raises(FraZooError, match=r"answers with an error of its own \(503\): wait and run the same again"):
+        fra_zoo.publish(tuned[0], "acme/tuned")
+    hub.faults[:] = []
+    assert hub.repos["models/acme/tuned"]["branches"]["main"] == before
+    load()
+
+
+def test_an_upload_that_fails_for_ever_leaves_the_branch_and_is_repeated(hub, tuned):
+    hub.faults[:] = [{"method": "PUT", "path": "^/lfs/", "times": 10**6, "status": 503, **NOW}]
+    with pytest.raises(FraZooError, match=r"answers with an error of its own \(503\)"):
+        fra_zoo.publish(tuned[0], "acme/tuned")
+    repository = hub.repos["models/acme/tuned"]
+    assert set(repository["commits"][repository["branches"]["main"]]["files"]) == {".gitattributes"}
+    hub.faults[:] = []
+    fra_zoo.publish(tuned[0], "acme/tuned")
+    load()
+
+
+def test_a_download_that_breaks_off_goes_on(hub, tuned, no_cache):
+    fra_zoo.publish(tuned[0], "acme/tuned")
+    no_cache()
+    hub.faults[:] = [{"method": "GET", "path": "^/lfs/", "times": 2, "truncate": 70_000}]
+    assert load().state_dict()["fc.weight"].equal(tuned[1].state_dict()["fc.weight"])
+
+
+def test_a_damaged_file_leaves_the_cache_and_is_not_loaded(hub, tuned):
+    from huggingface_hub import constants
+
+    fra_zoo.publish(tuned[0], "acme/tuned")
+    load()
+    (file,) = Path(constants.HF_HUB_CACHE).glob("models--acme--tuned/snapshots/*/model.safetensors")
+    content = bytearray(file.read_bytes())
+    content[-5] ^= 1
+    file.resolve().write_bytes(bytes(content))
+    with pytest.raises(
+        FraZooError, match=r"model.safetensors in the cache was damaged .* it is removed: load it again"
+    ):
+        load()
+    load()
+
+
+def test_offline_uses_the_cache_and_asks_nobody(hub, tuned, monkeypatch, no_cache):
+    from huggingface_hub import constants
+
+    fra_zoo.publish(tuned[0], "acme/tuned")
+    load()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    asked = len(hub.log)
+    load()
+    assert len(hub.log) == asked
+    no_cache()
+    with pytest.raises(FraZooError, match="HF_HUB_OFFLINE is set and acme/tuned is not in the cache"):
+        load()
+
+
+def test_no_network_is_one_line(tuned, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    with pytest.raises(FraZooError, match=r"cannot be reached for acme/tuned .*: check the network, then run the same"):
+        fra_zoo.publish(tuned[0], "acme/tuned")
+
+
+def test_a_full_disk_is_one_line(hub, tuned, monkeypatch, no_cache):
+    import errno
+
+    fra_zoo.publish(tuned[0], "acme/tuned")
+    no_cache()
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("fra_zoo.remote.hf_hub_download", full)
+    with pytest.raises(FraZooError, match=r"the disk is full \(.*\): free some space, or set HF_HOME"):
+        load()
+
+
+def test_a_wrong_architecture_is_one_line(hub, tuned, no_cache):
+    import json
+
+    run, _ = tuned
+    config = run / "export" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"architecture": "test_vit"}))
+    with pytest.raises(FraZooError, match="the export does not load in timm"):
+        fra_zoo.publish(run, "acme/tuned")
+    assert hub.log == []
+
+
+SERVER = Path(__file__).with_name("hub_server.py")
+
+
+def start_server(root, port, faults="[]"):
+    users = '{"hf_alice": ["alice", ["acme"], "write"]}'
+    process = subprocess.Popen(
+        [sys.executable, str(SERVER), str(root), str(port), users, faults], stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    return process
+
+
+def kill_when(process, ready):
+    def wait():
+        deadline = time.monotonic() + 60
+        while not ready() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.slow
+def test_a_server_killed_in_mid_upload_and_in_mid_download(tuned, tmp_path, hub_port, monkeypatch):
+    from huggingface_hub import constants
+    from huggingface_hub.utils import close_session
+
+    run, model = tuned
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "server"
+    slow = '[{"method": "PUT", "path": "^/lfs/", "times": 1000, "sleep": 0.5}]'
+    process = start_server(root, hub_port, slow)
+    killer = kill_when(process, lambda: list((root / "blobs").glob("*.tmp")))
+    with pytest.raises(FraZooError, match="cannot be reached for acme/tuned"):
+        fra_zoo.publish(run, "acme/tuned")
+    killer.join()
+    process.stdout.close()
+    process = start_server(root, hub_port)
+    close_session()
+    fra_zoo.publish(run, "acme/tuned")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    slow = '[{"method": "GET", "path": "^/lfs/", "times": 1000, "truncate": 70000}]'
+    process = start_server(root, hub_port, slow)
+    killer = kill_when(process, lambda: list((tmp_path / "cache").rglob("*.incomplete")))
+    with pytest.raises(FraZooError, match="cannot be reached for acme/tuned"):
+        load()
+    killer.join()
+    process.stdout.close()
+    assert not list((tmp_path / "cache").glob("models--acme--tuned/snapshots/*/model.safetensors"))
+    process = start_server(root, hub_port)
+    try:
+        assert load().state_dict()["fc.weight"].equal(model.state_dict()["fc.weight"])
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_exports_of_ours_are_read_as_they_were(tuned):
+    run, model = tuned
+    state = load_file(run / "export" / "model.safetensors")
+    assert all(state[name].equal(value) for name, value in model.state_dict().items())
