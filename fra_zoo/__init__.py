@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from fra_zoo.hub import publish
     from fra_zoo.methods import create_method, list_methods, load_method
     from fra_zoo.models import create_model, list_models
+    from fra_zoo.predict import Predictor
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Predictor": "fra_zoo.predict",
     "convert_fra": "fra_zoo.convert",
     "create_dataset": "fra_zoo.data",
     "create_method": "fra_zoo.methods",
@@ -38,6 +40,7 @@ _HOMES = {
 
 __all__ = [
     "FraZooError",
+    "Predictor",
     "convert_fra",
     "create_dataset",
     "create_method",

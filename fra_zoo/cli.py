@@ -15,6 +15,10 @@ USAGE = """fra-zoo: a model zoo for faces
   fra-zoo pretrain  [--config FILE] [--key value ...]
   fra-zoo finetune  [--config FILE] [--key value ...]
   fra-zoo evaluate  [--config FILE] [--key value ...]
+  fra-zoo predict PHOTO_OR_FOLDER_OR_VIDEO --model MODEL [--out FILE] [--picture FILE] [--regions METHOD]
+  fra-zoo info MODEL
+  fra-zoo export MODEL --onnx FILE
+  fra-zoo convert CHECKPOINT OUT [--layout NAME] [--backbone NAME]
   fra-zoo publish RUN_OR_EXPORT --repo ORG/NAME [--private] [--revision TAG] [--dry-run]
   fra-zoo data inspect PATH [--images N]
   fra-zoo data convert PATH OUT [--dataset NAME] [--dataset_args JSON] [--shard_images N]
@@ -42,7 +46,11 @@ _ELSEWHERE = {
     "pretrain": "fra_zoo.train.pretrain:pretrain",
     "finetune": "fra_zoo.train.finetune:finetune",
     "evaluate": "fra_zoo.train.assess:assess",
+    "convert": "fra_zoo.hub.commands:convert_words",
     "publish": "fra_zoo.hub.commands:publish_words",
+    "predict": "fra_zoo.predict.commands:predict_words",
+    "info": "fra_zoo.predict.commands:info_words",
+    "export": "fra_zoo.predict.commands:export_words",
     "data": "fra_zoo.data.commands:data_words",
 }
 

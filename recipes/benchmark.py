@@ -36,7 +36,7 @@ class BenchmarkConfig:
 
 
 def main(words: list[str]) -> None:
-    from fra_zoo.evaluate.base import autocast_for
+    from fra_zoo.devices import autocast_for
     from fra_zoo.methods import create_method
     from fra_zoo.models.build import build_backbone
     from fra_zoo.train.optim import build_optimizer

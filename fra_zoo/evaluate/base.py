@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fra_zoo.data.loading import FaceLoader
+from fra_zoo.devices import autocast_for
 from fra_zoo.registry import Registry
 from fra_zoo.views.apply import make_views
 from fra_zoo.views.spec import ViewSpec
@@ -45,16 +46,3 @@ def embed_faces(embed: Embed, loader: FaceLoader, view: ViewSpec, device: torch.
         xs.append(x.float().cpu()[good])
         ys.append(batch["label"][good] if "label" in batch else torch.full((int(good.sum()),), -1))
     return Features(torch.cat(xs), torch.cat(ys))
-
-
-def autocast_for(device: torch.device | str) -> torch.autocast:
-    """bf16 autocast where the hardware has it."""
-    kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=bf16_here(kind))
-
-
-def bf16_here(kind: str) -> bool:
-    """Whether bf16 is native on this kind of device."""
-    if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return kind == "cpu" and torch.cpu._is_avx512_bf16_supported()

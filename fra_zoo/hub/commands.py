@@ -1,13 +1,14 @@
-"""The words of `fra-zoo publish`."""
+"""The words of `fra-zoo publish` and `convert`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fra_zoo.config import parse, place_words
 from fra_zoo.errors import FraZooError
+from fra_zoo.hub.foreign import convert_checkpoint
 from fra_zoo.hub.publish import publish
 
 
@@ -19,6 +20,23 @@ class PublishConfig:
     private: bool = field(default=False, metadata={"help": "make the repository private, if it is made now"})
     revision: str | None = field(default=None, metadata={"help": "a tag to put on the commit"})
     dry_run: bool = field(default=False, metadata={"help": "write and check everything, and leave the Hub alone"})
+
+
+@dataclass
+class ConvertConfig:
+    """Options of `convert`."""
+
+    layout: str | None = field(default=None, metadata={"help": "fra, byol, moco_v2, … ; found out by default"})
+    backbone: str | None = field(default=None, metadata={"help": "timm architecture; default: the usual one"})
+    image_size: int = field(default=224, metadata={"help": "side of the images, pixels"})
+    labels: str | None = field(default=None, metadata={"help": "label space of a classifier"})
+
+
+def convert_words(words: Sequence[str]) -> None:
+    """Convert a published checkpoint as the words say."""
+    (path, out), rest = place_words(words, "convert CHECKPOINT OUT", 2)
+    (config,) = parse([ConvertConfig], rest)
+    print("\n".join(convert_checkpoint(path, out, **asdict(config)).lines()))
 
 
 def publish_words(words: Sequence[str]) -> None:

@@ -28,6 +28,8 @@ def export_model(
     heads: dict[str, nn.Module] | None = None,
     heads_config: dict[str, Any] | None = None,
     load_size: int | None = None,
+    face_margin: float = 0.0,
+    align: bool = False,
 ) -> Path:
     """Write a timm model to `folder`: `config.json`, `model.safetensors` and, if there are heads, `heads.*`.
 
@@ -42,6 +44,8 @@ def export_model(
         heads: modules to keep beside the backbone, by name; a prefix of their keys.
         heads_config: how to build them again.
         load_size: side that images were decoded to before the view, pixels, if it was not the view's.
+        face_margin: room that a predictor leaves around a found face, as a share of its longer side.
+        align: whether a predictor turns faces upright.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +66,7 @@ def export_model(
     config = json.loads((folder / CONFIG).read_text())
     # transformers passes num_classes itself and fails on a second one (timm 1.0.31 always writes it).
     config.get("model_args", {}).pop("num_classes", None)
-    preprocessing = preprocessing_of(view, load_size)
+    preprocessing = preprocessing_of(view, load_size, face_margin, align)
     if preprocessing:
         config[PREPROCESSING] = preprocessing
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")

@@ -189,6 +189,10 @@ class FRA(MomentumMethod):
 
     def heads(self) -> dict[str, nn.Module]:
         online: Any = self.online
+        shared = nn.Module()
+        if self.config.share_queries:
+            # The same tensor, not a copy: heatmaps of the published form come from it.
+            shared.register_buffer("prototypes", online.prototypes)
         return {
             "region_decoder": online.region_decoder,
             "projector": online.projector,
@@ -196,6 +200,7 @@ class FRA(MomentumMethod):
             "region_projector": online.region_projector,
             "predictor": self.predictor,
             "region_predictor": self.region_predictor,
+            **({"shared_queries": shared} if self.config.share_queries else {}),
         }
 
     @torch.no_grad()

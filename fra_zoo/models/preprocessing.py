@@ -1,7 +1,8 @@
 """What a model wants to see: read off its configuration, so that training, evaluation and prediction agree.
 
 timm's configuration says size, crop, mean and deviation. What it has no word for stands beside it in `config.json`,
-under `preprocessing`: `photometric` for FER+'s equalised gray, `load_size` for the side that images are decoded to.
+under `preprocessing`: `photometric` for FER+'s equalised gray, `load_size` for the side that images are decoded to,
+`face_margin` and `align` for how a predictor cuts faces out of photos.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ PREPROCESSING = "preprocessing"
 
 def is_photometric(model: nn.Module) -> bool:
     """Whether a model sees FER+'s equalised gray instead of a mean and a deviation."""
-    return bool(_own(model).get("photometric"))
+    return bool(own_preprocessing(model).get("photometric"))
 
 
 def load_size(model: nn.Module, image_size: int) -> int:
     """Side to decode an image to before the view, pixels."""
-    return _own(model).get("load_size") or image_size
+    return own_preprocessing(model).get("load_size") or image_size
 
 
 def clean_view(model: nn.Module, image_size: int | None = None) -> ViewSpec:
@@ -40,11 +41,14 @@ def clean_view(model: nn.Module, image_size: int | None = None) -> ViewSpec:
     return view.normalised(tuple(cfg["mean"]), tuple(cfg["std"])).clean()
 
 
-def preprocessing_of(view: ViewSpec, load_size: int | None) -> dict[str, Any]:
+def preprocessing_of(view: ViewSpec, load_size: int | None, face_margin: float, align: bool) -> dict[str, Any]:
     """What timm's configuration cannot say of a view; {} if that is nothing."""
     own: dict[str, Any] = {"photometric": True} if view.photometric else {}
-    return own | ({"load_size": load_size} if load_size not in (None, view.size) else {})
+    own |= {"load_size": load_size} if load_size not in (None, view.size) else {}
+    own |= {"face_margin": face_margin} if face_margin else {}
+    return own | ({"align": True} if align else {})
 
 
-def _own(model: nn.Module) -> dict[str, Any]:
+def own_preprocessing(model: nn.Module) -> dict[str, Any]:
+    """What stands under `preprocessing`, or {}."""
     return (getattr(model, "pretrained_cfg", None) or {}).get(PREPROCESSING) or {}

@@ -13,6 +13,7 @@ from timm.models import PretrainedCfg, generate_default_cfgs, model_entrypoint, 
 from torch import nn
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.models.dmue_resnet import DMUE_STRUCTURE, dmue_resnet18
 from fra_zoo.models.preprocessing import PREPROCESSING
 from fra_zoo.models.vgg13 import VGG13_STRUCTURE, ferplus_vgg13
 from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD
@@ -75,6 +76,21 @@ ZOO: dict[str, Entry] = {
     ),
     "fra_convnext_tiny": Entry(
         "convnext_tiny", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}
+    ),
+    "dmue_resnet18": Entry(
+        "dmue_resnet18",
+        tags={
+            "affectnet8": _cfg(
+                mean=(0.5, 0.5, 0.5),
+                std=(0.5, 0.5, 0.5),
+                crop_pct=0.875,
+                description="DMUE's published ResNet-18; fra-zoo convert",
+                license="research only (AffectNet)",
+                paper_ids="arXiv:2104.00232",
+                **DMUE_STRUCTURE,
+            )
+        },
+        builder=dmue_resnet18,
     ),
     "ferplus_vgg13": Entry(
         "ferplus_vgg13",

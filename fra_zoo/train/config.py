@@ -96,6 +96,8 @@ class FinetuneConfig(TrainConfig):
     protocol: str = _help("strict (choose on valid, look at test once) or fra (as published, choose on test)", "strict")
     augmentation: Optional[str] = _help("ferplus, fra or dmue; default: the objective's", None)
     sampling: str = _help("plain, balanced, class_batches; auto is the objective's", "auto")
+    face_margin: float = _help("exported: room a predictor leaves around a found face, share of its side", 0.0)
+    align: bool = _help("exported: whether a predictor turns faces upright", False)
     label_fraction: float = _help("share of the labelled faces to train on, the same of each class", 1.0)
     decay_all: bool = _help("weight decay on norms and biases too (FRA protocol)", False)
 

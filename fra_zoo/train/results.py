@@ -55,7 +55,14 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
     plot.confusion(results["confusion_test"], labels.classes, title, run.path / "confusion.png")
     plot.curves(run.rows(), _PANELS, run.path / "curves.png")
     export_model(
-        model, run.export, view=judge.view, labels=labels, license=splits.test.license, load_size=config.load_size
+        model,
+        run.export,
+        view=judge.view,
+        labels=labels,
+        license=splits.test.license,
+        load_size=config.load_size,
+        face_margin=config.face_margin,
+        align=config.align,
     )
     print(_report(results, chosen))
 

@@ -265,9 +265,7 @@ def test_a_damaged_file_leaves_the_cache_and_is_not_loaded(hub, tuned):
     content = bytearray(file.read_bytes())
     content[-5] ^= 1
     file.resolve().write_bytes(bytes(content))
-    with pytest.raises(
-        FraZooError, match=r"model.safetensors in the cache was damaged .* it is removed: load it again"
-    ):
+    with pytest.raises(FraZooError, match=r"model.safetensors in the cache was damaged .* load it again"):
         load()
     load()
 
@@ -359,6 +357,7 @@ def test_a_server_killed_in_mid_upload_and_in_mid_download(tuned, tmp_path, hub_
     with pytest.raises(FraZooError, match="cannot be reached for acme/tuned"):
         fra_zoo.publish(run, "acme/tuned")
     killer.join()
+    process.wait()
     process.stdout.close()
     process = start_server(root, hub_port)
     close_session()
@@ -368,10 +367,12 @@ def test_a_server_killed_in_mid_upload_and_in_mid_download(tuned, tmp_path, hub_
     process.stdout.close()
     slow = '[{"method": "GET", "path": "^/lfs/", "times": 1000, "truncate": 70000}]'
     process = start_server(root, hub_port, slow)
-    killer = kill_when(process, lambda: list((tmp_path / "cache").rglob("*.incomplete")))
+    partial = lambda: [f for f in (tmp_path / "cache").rglob("*.incomplete") if f.stat().st_size > 50_000]  # noqa: E731
+    killer = kill_when(process, partial)
     with pytest.raises(FraZooError, match="cannot be reached for acme/tuned"):
         load()
     killer.join()
+    process.wait()
     process.stdout.close()
     assert not list((tmp_path / "cache").glob("models--acme--tuned/snapshots/*/model.safetensors"))
     process = start_server(root, hub_port)

@@ -1,0 +1,84 @@
+"""Export to ONNX, with the preprocessing in the file, compared with PyTorch before it is handed on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.models.preprocessing import clean_view, own_preprocessing
+
+LARGEST_GAP = 1e-4
+_BATCHES = (1, 3)
+
+
+def export_onnx(model: Any, file: str | Path) -> float:
+    """Write a timm model to ONNX: input `images` (b, k, h, w) normalised float, output `logits` (b, c), any batch.
+
+    The metadata holds size, mean, deviation, crop and class names, as `config.json` does.
+
+    Returns:
+        The largest gap between ONNX Runtime and PyTorch, on random images.
+
+    Raises:
+        FraZooError: if a package is missing, the model cannot be exported, or the gap is above 1e-4.
+    """
+    try:
+        import onnx
+        import onnxruntime
+        import onnxscript  # noqa: F401  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise FraZooError(f"ONNX export needs {error.name}: pip install 'fra-zoo[onnx]'") from error
+    file = Path(file)
+    model = model.eval().to("cpu", memory_format=torch.contiguous_format)
+    view = clean_view(model)
+    channels = 1 if view.photometric else 3
+    making = file.with_name(file.name + ".making.onnx")
+    try:
+        torch.onnx.export(
+            model,
+            (torch.randn(2, channels, view.size, view.size),),
+            making,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    except Exception as error:  # the exporter has many kinds of its own
+        raise FraZooError(f"the model cannot be exported to ONNX: {str(error).splitlines()[0]}") from error
+    graph = onnx.load(making)
+    onnx.helper.set_model_props(graph, _metadata(model, view))
+    onnx.save(graph, making)
+    session = onnxruntime.InferenceSession(str(making), providers=["CPUExecutionProvider"])
+    gap = 0.0
+    for batch in _BATCHES:
+        x = torch.randn(batch, channels, view.size, view.size)
+        with torch.no_grad():
+            expected = model(x)
+        (found,) = session.run(["logits"], {"images": x.numpy()})
+        gap = max(gap, float((torch.from_numpy(found) - expected).abs().max()))
+    if gap > LARGEST_GAP:
+        raise FraZooError(f"ONNX Runtime differs from PyTorch by {gap:.1e}, more than {LARGEST_GAP:.0e}; not written")
+    os.replace(making, file)
+    return gap
+
+
+def _metadata(model: Any, view: Any) -> dict[str, str]:
+    cfg = model.pretrained_cfg
+    facts = {
+        "input_size": view.size,
+        "mean": [0.0] if view.photometric else list(view.mean),
+        "std": [1.0] if view.photometric else list(view.std),
+        "interpolation": view.interpolation,
+        "crop_pct": view.clean_centre,
+        "label_names": list(cfg.get("label_names") or []),
+        "preprocessing": own_preprocessing(model),
+        "architecture": cfg["architecture"],
+    }
+    return {name: json.dumps(value) for name, value in facts.items()}

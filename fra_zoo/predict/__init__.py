@@ -1,0 +1,6 @@
+"""From photos and videos to expressions: `Predictor`."""
+
+from fra_zoo.predict.predictor import Predictor
+from fra_zoo.predict.results import Face, Prediction
+
+__all__ = ["Face", "Prediction", "Predictor"]

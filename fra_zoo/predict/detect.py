@@ -1,0 +1,115 @@
+"""Finding faces in an image: `none`, `center`, `haar`, `yunet`, or any function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.predict.results import Box
+from fra_zoo.registry import Registry
+
+Pixels = UInt8[np.ndarray, "h w 3"]
+
+
+class Found(NamedTuple):
+    """A face that a detector found.
+
+    Attributes:
+        box: (x, y, width, height), pixels.
+        score: from 0 to 1, or None.
+        eyes: (x, y) of the eye on the left of the image, then of the other, or None.
+    """
+
+    box: Box
+    score: float | None = None
+    eyes: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+
+Detector = Callable[[NDArray[np.uint8]], list[Found]]
+DETECTORS: Registry[Callable[[], Detector]] = Registry("detector", "fra_zoo.predict")
+
+
+def make_detector(which: str | Callable[[NDArray[np.uint8]], Any]) -> Detector:
+    """A detector by name, or a function of an RGB image (h, w, 3) that gives boxes or `Found`s."""
+    if isinstance(which, str):
+        return DETECTORS.get(which)()
+
+    def call(pixels: NDArray[np.uint8]) -> list[Found]:
+        found = which(pixels)
+        return [f if isinstance(f, Found) else Found(tuple(round(float(v)) for v in f[:4])) for f in found]  # type: ignore[arg-type]
+
+    return call
+
+
+@DETECTORS.register("none")
+def none() -> Detector:
+    """The whole image is a face."""
+    return lambda pixels: [Found((0, 0, pixels.shape[1], pixels.shape[0]))]
+
+
+@DETECTORS.register("center")
+def center() -> Detector:
+    """The largest square around the centre is a face."""
+
+    def find(pixels: NDArray[np.uint8]) -> list[Found]:
+        height, width = pixels.shape[:2]
+        side = min(height, width)
+        return [Found(((width - side) // 2, (height - side) // 2, side, side))]
+
+    return find
+
+
+@DETECTORS.register("haar")
+def haar() -> Detector:
+    """OpenCV's cascade of Haar features (Viola and Jones 2001), which its wheel carries: works offline."""
+    cv2 = _opencv()
+    file = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+    if not hasattr(cv2, "CascadeClassifier") or not file.is_file():
+        raise FraZooError(
+            f"OpenCV {cv2.__version__} has no cascade; pip install 'opencv-python-headless<5', or --detector yunet"
+        )
+    cascade = cv2.CascadeClassifier(str(file))
+
+    def find(pixels: NDArray[np.uint8]) -> list[Found]:
+        gray = cv2.equalizeHist(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+        smallest = max(20, min(gray.shape) // 10)
+        boxes = cascade.detectMultiScale(gray, scaleFactor=1.1, minNeighbors=4, minSize=(smallest, smallest))
+        return [Found(tuple(int(v) for v in box)) for box in boxes]  # type: ignore[arg-type]
+
+    return find
+
+
+@DETECTORS.register("yunet")
+def yunet(repository: str = "hf-hub:opencv/face_detection_yunet", least: float = 0.7) -> Detector:
+    """YuNet (Wu et al. 2023, https://doi.org/10.1007/s11633-023-1423-y), fetched from the Hub once; gives eyes too."""
+    from fra_zoo.remote import fetch
+
+    cv2 = _opencv()
+    file = "face_detection_yunet_2023mar.onnx"
+    network = cv2.FaceDetectorYN.create(str(fetch(repository, required=(file,)) / file), "", (320, 320), least)
+
+    def find(pixels: NDArray[np.uint8]) -> list[Found]:
+        network.setInputSize((pixels.shape[1], pixels.shape[0]))
+        _, rows = network.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        found = []
+        for row in [] if rows is None else rows:
+            eyes = sorted([(float(row[4]), float(row[5])), (float(row[6]), float(row[7]))])
+            box = tuple(round(float(v)) for v in row[:4])
+            found.append(Found(box, float(row[-1]), (eyes[0], eyes[1])))  # type: ignore[arg-type]
+        return found
+
+    return find
+
+
+def _opencv() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        raise FraZooError("detectors need OpenCV: pip install 'fra-zoo[predict]', or choose --detector none") from error
+    return cv2

@@ -1,0 +1,86 @@
+"""What a prediction is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face of an image.
+
+    Attributes:
+        box: (x, y, width, height) in pixels of the image.
+        probabilities: of each expression, by name; they sum to 1.
+        score: how sure the detector is, from 0 to 1, or None.
+        heatmaps: (regions, h, w) over the box, or None; they sum to 1 over the regions.
+    """
+
+    box: Box
+    probabilities: dict[str, float]
+    score: float | None = None
+    heatmaps: Float[Tensor, "n h w"] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        """The most probable expression."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def confidence(self) -> float:
+        """Its probability."""
+        return self.probabilities[self.label]
+
+    @property
+    def uncertainty(self) -> float:
+        """Entropy of the probabilities over that of even ones: 0 is sure, 1 knows nothing."""
+        entropy = -sum(p * math.log(p) for p in self.probabilities.values() if p > 0)
+        return entropy / math.log(len(self.probabilities))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The faces of one image or frame; none is no error.
+
+    Attributes:
+        source: file name, or what stands for it.
+        size: (width, height) in pixels.
+        faces: from the largest to the smallest.
+        frame: number in a video, from 0, or None.
+        seconds: its time in the video, or None.
+        error: why the image could not be read, or None.
+    """
+
+    source: str
+    size: tuple[int, int]
+    faces: tuple[Face, ...] = ()
+    frame: int | None = None
+    seconds: float | None = None
+    error: str | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat row a face, as tables have it; an image without a face has one row, with empty face columns."""
+        head = {"source": self.source, "frame": self.frame, "seconds": self.seconds}
+        if not self.faces:
+            return [{**head, "face": None, "error": self.error}]
+        return [
+            {
+                **head,
+                "face": number,
+                **dict(zip(("x", "y", "width", "height"), face.box, strict=True)),
+                "score": face.score,
+                "label": face.label,
+                "confidence": face.confidence,
+                "uncertainty": face.uncertainty,
+                **{f"p_{name}": p for name, p in face.probabilities.items()},
+                "error": None,
+            }
+            for number, face in enumerate(self.faces)
+        ]
