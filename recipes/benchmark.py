@@ -3,11 +3,18 @@
     python recipes/benchmark.py --backbone resnet50 --image_size 112 --batch_size 16
     python recipes/benchmark.py --backbone resnet18 --image_size 48 --batch_size 64 --method_args '{"hidden_dim": 1024}'
 
+    python recipes/benchmark.py --photos LFW --model RUN --images 500
+
 The bare passes are two forward-backward and two forward passes of the backbone, in the same precision and layout. A
 method's step is all of it: views from uint8 images, forward, backward, optimizer, moving average. The sides take turns,
 and each round gives a ratio; the median is what to quote. Peak memory is the process's (CPU) or the allocator's (GPU).
+
+With --photos it is prediction that is measured: photos to boxes and expressions, beside the package `fer` where that is
+installed (`pip install --no-deps fer` and tensorflow): images with a face, and images/s. Both find faces by the same
+cascade of OpenCV's.
 """
 
+import io
 import json
 import resource
 import statistics
@@ -15,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,6 +41,10 @@ class BenchmarkConfig:
     methods: list[str] = field(default_factory=lambda: ["fra", "byol"])
     method_args: str = "{}"
     optimizer: str = "lars"
+    photos: str | None = None
+    model: str = "runs/tuned"
+    detector: str = "haar"
+    images: int = 500
 
 
 def main(words: list[str]) -> None:
@@ -43,6 +55,8 @@ def main(words: list[str]) -> None:
     from fra_zoo.views.apply import make_views
 
     (config,) = parse([BenchmarkConfig], read_words(words))
+    if config.photos is not None:
+        return predictions(config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     options = json_option("backbone_args", config.backbone_args)
     size = config.image_size
@@ -120,6 +134,61 @@ def main(words: list[str]) -> None:
     )
     print(f"peak memory of the process, all sides: {peak / 2**30:.2f} GiB")
     print(json.dumps(results))
+
+
+def predictions(config: BenchmarkConfig) -> None:
+    import numpy as np
+    import PIL.Image
+
+    from fra_zoo.data import create_dataset
+    from fra_zoo.data.inspect import recognise
+    from fra_zoo.predict import Predictor
+
+    name, _ = recognise(Path(config.photos or ""))
+    rows = create_dataset(name, "train", config.photos).dataset
+    chosen = np.linspace(0, len(rows) - 1, min(config.images, len(rows))).round().astype(int).tolist()
+    photos = [rows[row]["image"] for row in chosen]
+    files = [photo["bytes"] or Path(photo["path"]).read_bytes() for photo in photos]
+    predictor = Predictor(config.model, detector=config.detector)
+    sides: dict[str, Callable[[list[bytes]], int]] = {
+        "fra_zoo": lambda part: sum(bool(one.faces) for one in predictor.stream(part))
+    }
+    try:
+        from fer.fer import FER  # pyright: ignore[reportMissingImports]
+
+        other = FER()
+
+        def theirs(part: list[bytes]) -> int:
+            found = 0
+            for file in part:
+                pixels = np.array(PIL.Image.open(io.BytesIO(file)).convert("RGB"))[:, :, ::-1]
+                found += bool(other.detect_emotions(np.ascontiguousarray(pixels)))
+            return found
+
+        sides["fer"] = theirs
+    except ImportError as error:
+        print(f"fer is not measured: {error}")
+    for run in sides.values():
+        run(files[:8])
+    parts = [files[start :: config.rounds] for start in range(config.rounds)]
+    found = dict.fromkeys(sides, 0)
+    speed: dict[str, list[float]] = {side: [] for side in sides}
+    for part in parts:
+        for side, run in sides.items():
+            started = time.perf_counter()
+            found[side] += run(part)
+            speed[side].append(len(part) / (time.perf_counter() - started))
+    print(
+        f"{len(files)} photos of {name}, {config.model}, detector {config.detector}, {torch.get_num_threads()} threads"
+    )
+    for side, rates in speed.items():
+        line = f"{side:>8}: a face in {found[side] / len(files):.1%}, {statistics.median(rates):.1f} images/s"
+        if side != "fra_zoo":
+            ratios = [ours / its for ours, its in zip(speed["fra_zoo"], rates, strict=True)]
+            line += (
+                f"; fra_zoo is {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
+            )
+        print(line)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,86 @@
-"""Every Python block of README and docs runs."""
+"""Every Python block of README and docs runs, in a folder with a run of each kind and with a Hub."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
+import timm
+import torch
+
+import fra_zoo
+from fra_zoo.hub import export_model
+from fra_zoo.labels import FERPLUS
+from fra_zoo.methods import create_method
+from fra_zoo.views.spec import ViewSpec
+from tests.hub.conftest import USERS
+from tests.hub.hub_server import Hub
 
 REPOSITORY = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 BLOCKS = [
-    pytest.param(block, id=f"{page.stem}-{number}")
+    pytest.param(page, number, id=f"{page.stem}-{number}")
     for page in PAGES
-    for number, block in enumerate(BLOCK.findall(page.read_text()))
+    for number, _ in enumerate(BLOCK.findall(page.read_text()))
 ]
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_block_runs(block):
-    exec(compile(block, "docs", "exec"), {})
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, hub_port):
+    """What the pages speak of: runs, a photo, published repositories."""
+    from huggingface_hub.utils import close_session
+
+    folder = tmp_path_factory.mktemp("desk")
+    options = {"dim": 16, "hidden_dim": 16, "regions": 5}
+    method = create_method("fra", "test_resnet", image_size=64, **options)
+    for name in ("fra", "fra_synthetic"):
+        export_model(
+            method.backbone,
+            folder / "runs" / name / "export",
+            view=method.views[0],
+            heads=method.heads(),
+            heads_config={"method": "fra", "image_size": 64, "options": options},
+        )
+    export_model(
+        timm.create_model("test_resnet", num_classes=8),
+        folder / "runs" / "tuned" / "export",
+        view=ViewSpec(48),
+        labels=FERPLUS,
+    )
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8)
+    PIL.Image.fromarray(pixels).save(folder / "photo.jpg")
+    close_session()
+    server = Hub(folder / "server", USERS, port=hub_port)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HF_TOKEN", "hf_alice")
+    patch.chdir(folder)
+    fra_zoo.publish("runs/tuned", "acme/expressions", revision="v1")
+    fra_zoo.publish("runs/fra", "acme/fra-faces")
+    yield folder
+    patch.undo()
+    server.stop()
+    close_session()
+
+
+@pytest.mark.parametrize(("page", "number"), BLOCKS)
+def test_block_runs(page, number, desk):
+    """A block may use what the blocks before it on its page made."""
+    names: dict = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for block in BLOCK.findall(page.read_text())[: number + 1]:
+            exec(compile(block, page.name, "exec"), names)
+    torch.manual_seed(0)
+
+
+def test_every_block_of_python_is_run():
+    for page in PAGES:
+        assert "```python notest" not in page.read_text(), page.name
 
 
 def test_commands_name_recipes_and_configs_that_exist():

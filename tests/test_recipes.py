@@ -105,3 +105,17 @@ def test_every_config_is_valid(repository):
             parse([PretrainConfig, METHODS.get(config.method).Config], words)
         else:
             parse([FinetuneConfig], words)
+
+
+def test_benchmark_of_predictions(real_data, pretrained, tmp_path):
+    pytest.importorskip("cv2", reason="OpenCV is not installed")
+    import timm
+
+    from fra_zoo.hub import export_model
+    from fra_zoo.labels import FERPLUS
+    from fra_zoo.views.spec import ViewSpec
+
+    export_model(timm.create_model("test_resnet", num_classes=8), tmp_path, view=ViewSpec(48), labels=FERPLUS)
+    words = ["--photos", str(real_data / "lfw"), "--model", str(tmp_path), "--images", "10", "--rounds", "2"]
+    done = run("benchmark", *words)
+    assert "fra_zoo: a face in " in done.stdout, done.stderr

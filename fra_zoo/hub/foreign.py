@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from fra_zoo.hub.export import export_model
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
-from fra_zoo.views.spec import ViewSpec
+from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD, ViewSpec
 from fra_zoo.weights import load_into, read_checkpoint
 
 State = dict[str, Tensor]
+Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Layout:
         prefix: pattern of what stands before the backbone's keys.
         dropped: pattern of keys that are no backbone's, after the prefix is gone.
         rewrite: changes the backbone's keys, where a prefix is not all; gets the state and the number of classes.
-        mean, std: that it was trained with.
+        norm: mean and deviation that it was trained with.
         centre: share of the side around the centre that it looks at.
     """
 
@@ -45,8 +46,7 @@ class Layout:
     prefix: str = ""
     dropped: str = r"(fc|head)\."
     rewrite: Callable[[State], State] | None = None
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    norm: tuple[Colour, Colour] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     centre: float = 1.0
 
 
@@ -77,17 +77,17 @@ def _farl(state: State) -> State:
     return {name: v for name, v in checkpoint_filter_fn(tower, model).items() if not name.startswith("head.")}
 
 
-_FACES = {"mean": (0.5231, 0.4044, 0.3489), "std": (0.2536, 0.2194, 0.2070)}
-_CLIP = {"mean": (0.48145466, 0.4578275, 0.40821073), "std": (0.26862954, 0.26130258, 0.27577711)}
-_HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+_FACES = (VGGFACE2_MEAN, VGGFACE2_STD)
+_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 LAYOUTS: dict[str, Layout] = {
-    "fra": Layout(r"online_net\.neck\.proj_attn\.", "resnet50", r"online_net\.backbone\.", **_FACES),
-    "byol": Layout(r"online_net\.backbone\.", "resnet50", r"online_net\.backbone\.", **_FACES),
+    "fra": Layout(r"online_net\.neck\.proj_attn\.", "resnet50", r"online_net\.backbone\.", norm=_FACES),
+    "byol": Layout(r"online_net\.backbone\.", "resnet50", r"online_net\.backbone\.", norm=_FACES),
     "moco_v2": Layout(r"encoder_q\.", "resnet50", r"encoder_q\."),
     "moco_v3": Layout(r"base_encoder\.", "resnet50", r"base_encoder\."),
-    "farl": Layout(r"visual\.class_embedding$", "vit_base_patch16_clip_quickgelu_224", rewrite=_farl, **_CLIP),
+    "farl": Layout(r"visual\.class_embedding$", "vit_base_patch16_clip_quickgelu_224", rewrite=_farl, norm=_CLIP),
     "dmue": Layout(
-        r"(base\.)?(layer4_\d+\.|classifiers\.0\.)", "dmue_resnet18", rewrite=_dmue, centre=224 / 256, **_HALF
+        r"(base\.)?(layer4_\d+\.|classifiers\.0\.)", "dmue_resnet18", rewrite=_dmue, centre=224 / 256, norm=_HALF
     ),
     "mae": Layout(
         r"(decoder_embed\.|patch_embed\.proj\.)", "vit_base_patch16_224", "", r"(decoder_|mask_token|head\.|fc\.)"
@@ -149,7 +149,7 @@ def convert_checkpoint(
         raise FraZooError(f"unknown layout '{name}'; {nearest(name, LAYOUTS)}")
     form = LAYOUTS[name]
     architecture = backbone or form.backbone
-    view = ViewSpec(image_size, mean=form.mean, std=form.std)
+    view = ViewSpec(image_size, mean=form.norm[0], std=form.norm[1])
     if name == "fra":
         return _with_heads(path, Path(out), architecture, view, license, state)
     found = form.rewrite(state) if form.rewrite else _strip(state, form)
@@ -158,14 +158,8 @@ def convert_checkpoint(
     model = create_model(architecture, num_classes=classes, **options)
     space = _space(labels, classes)
     load_into(model, found, str(path))
-    export_model(
-        model, out, view=view if form.rewrite is not _dmue else _dmue_view(view), labels=space, license=license
-    )
-    dropped = () if form.rewrite else tuple(n for n in state if _own_name(n, form) not in found)
-    if form.rewrite:
-        ours = {tensor.data_ptr() for tensor in found.values()}
-        dropped = tuple(n for n, v in state.items() if v.data_ptr() not in ours and not _folded(n))
-    return Converted(Path(out), name, tuple(found), dropped)
+    export_model(model, out, view=replace(view, clean_centre=form.centre), labels=space, license=license)
+    return Converted(Path(out), name, tuple(found), _dropped(state, found, form))
 
 
 def _dropped(state: State, found: State, form: Layout) -> tuple[str, ...]:
