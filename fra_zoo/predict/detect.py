@@ -67,7 +67,11 @@ def center() -> Detector:
 
 @DETECTORS.register("haar")
 def haar() -> Detector:
-    """OpenCV's cascade of Haar features (Viola and Jones 2001), which its wheel carries: works offline."""
+    """OpenCV's cascade of Haar features (Viola and Jones 2001), which its wheel carries: works offline.
+
+    It looks for faces of at least a quarter of the image's shorter side, and for smaller ones, down to a twelfth,
+    where there are none.
+    """
     cv2 = _opencv()
     file = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
     if not hasattr(cv2, "CascadeClassifier") or not file.is_file():
@@ -78,8 +82,12 @@ def haar() -> Detector:
 
     def find(pixels: NDArray[np.uint8]) -> list[Found]:
         gray = cv2.equalizeHist(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
-        smallest = max(20, min(gray.shape) // 10)
-        boxes = cascade.detectMultiScale(gray, scaleFactor=1.1, minNeighbors=4, minSize=(smallest, smallest))
+        boxes: Any = ()
+        for share, step in ((4, 1.15), (12, 1.1)):
+            smallest = max(24, min(gray.shape) // share)
+            boxes = cascade.detectMultiScale(gray, scaleFactor=step, minNeighbors=4, minSize=(smallest, smallest))
+            if len(boxes):
+                break
         return [Found(tuple(int(v) for v in box)) for box in boxes]  # type: ignore[arg-type]
 
     return find
