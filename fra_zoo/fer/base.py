@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.fer.augmentation import AUGMENTATIONS
 from fra_zoo.models.preprocessing import is_photometric
 from fra_zoo.registry import Registry
-from fra_zoo.task import Recipe, Task
+from fra_zoo.task import Batch, Recipe, Task
 
 OBJECTIVES: Registry[type[Objective]] = Registry("objective", "fra_zoo.fer")
 
@@ -95,6 +96,14 @@ class Objective(Task):
         if linear:
             model.requires_grad_(False)
             cast(Any, model).get_classifier().requires_grad_(True)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        logits = self.model(batch["views"][0]).float()
+        return {"loss": self.loss(logits, batch), "train_accuracy": top1(logits, batch["label"])}
+
+    def loss(self, logits: Float[Tensor, "b c"], batch: Batch) -> Float[Tensor, ""]:
+        """What an objective of one classifier and one loss says; others write their own `forward`."""
+        raise NotImplementedError
 
     @property
     def backbone(self) -> nn.Module:

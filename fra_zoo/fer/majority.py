@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from fra_zoo.fer.base import OBJECTIVES, Objective, top1
+from fra_zoo.fer.base import OBJECTIVES, Objective
 from fra_zoo.task import Batch
 
 
@@ -13,7 +13,5 @@ from fra_zoo.task import Batch
 class Majority(Objective):
     """`-log p(label)`; Barsoum et al. 2016 (arXiv 1608.01041) section 3.1 for the majority of votes."""
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self.model(batch["views"][0]).float()
-        loss = F.cross_entropy(logits, batch["label"])
-        return {"loss": loss, "train_accuracy": top1(logits, batch["label"])}
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        return F.cross_entropy(logits, batch["label"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fra_zoo.fer.base import OBJECTIVES, Objective, top1
+from fra_zoo.fer.base import OBJECTIVES, Objective
 from fra_zoo.losses.label_distribution import drawn_label_loss
 from fra_zoo.task import Batch
 
@@ -15,6 +15,5 @@ class Probabilistic(Objective):
 
     scheme = "probabilistic"
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self.model(batch["views"][0]).float()
-        return {"loss": drawn_label_loss(logits, batch["target"]), "train_accuracy": top1(logits, batch["label"])}
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        return drawn_label_loss(logits, batch["target"])
