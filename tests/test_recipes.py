@@ -10,6 +10,7 @@ import yaml
 
 import fra_zoo
 from fra_zoo.config import parse, read_words
+from fra_zoo.fer.base import OBJECTIVES
 from fra_zoo.methods.base import METHODS
 from fra_zoo.train.config import FinetuneConfig, PretrainConfig
 from tests.train.helpers import run
@@ -55,7 +56,7 @@ def test_an_exported_run_is_evaluated_and_fine_tuned(pretrained, tmp_path):
     assert done.returncode == 0, done.stderr
     results = json.loads((folder / "results.json").read_text())
     assert results["classes"][3] == "sadness"
-    assert sum(map(sum, results["confusion_test"])) == results["faces"]["test"]
+    assert sum(map(sum, results["confusion_test"])) == results["splits"]["test"]["faces"]
     assert set(results["selected_test"]) == {"accuracy", "mean_class_accuracy", "macro_f1", "ece"}
     assert (folder / "confusion.png").stat().st_size > 0
     model = fra_zoo.create_model(f"local-dir:{folder}").eval()
@@ -104,7 +105,8 @@ def test_every_config_is_valid(repository):
             (config,) = parse([PretrainConfig], words, strict=False)
             parse([PretrainConfig, METHODS.get(config.method).Config], words)
         else:
-            parse([FinetuneConfig], words)
+            (config,) = parse([FinetuneConfig], words, strict=False)
+            parse([FinetuneConfig, OBJECTIVES.get(config.objective).Config], words)
 
 
 def test_benchmark_of_predictions(real_data, pretrained, tmp_path):

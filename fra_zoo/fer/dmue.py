@@ -40,7 +40,8 @@ class DMUEConfig(ObjectiveConfig):
         mode: `paper` or `official` (see docs/objectives.md for what the published code does otherwise).
         temperature: T of the latent distributions, above 1 flatter.
         soft_weight: omega, of the latent distributions.
-        similarity_weight: gamma, of similarity preserving.
+        similarity_weight: gamma, of similarity preserving; the paper's presupposes a trained network, and from random
+            weights nothing is learned with it: take 10 there.
         sp_source: what of an auxiliary branch similarity preserving compares: `features` or `logits`; by default the
             mode's.
         ramp: beta as a share of the run: 6 of 36 epochs on AffectNet, 12 on FER+, 9 on RAF-DB.
