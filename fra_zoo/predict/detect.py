@@ -82,15 +82,30 @@ def haar() -> Detector:
 
     def find(pixels: NDArray[np.uint8]) -> list[Found]:
         gray = cv2.equalizeHist(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
-        boxes: Any = ()
         for share, step in ((4, 1.15), (12, 1.1)):
             smallest = max(24, min(gray.shape) // share)
-            boxes = cascade.detectMultiScale(gray, scaleFactor=step, minNeighbors=4, minSize=(smallest, smallest))
+            boxes, _, weights = cascade.detectMultiScale3(
+                gray, scaleFactor=step, minNeighbors=4, minSize=(smallest, smallest), outputRejectLevels=True
+            )
             if len(boxes):
-                break
-        return [Found(tuple(int(v) for v in box)) for box in boxes]  # type: ignore[arg-type]
+                return [Found(box) for box in without_doubles(boxes, weights)]
+        return []
 
     return find
+
+
+def without_doubles(boxes: Any, weights: Any, most: float = 0.4) -> list[Box]:
+    """Boxes by falling weight, without those of which more than `most` lies in one that was kept, or the other way."""
+    kept: list[Box] = []
+    for number in np.argsort(-np.asarray(weights).ravel(), kind="stable"):
+        x, y, width, height = (int(v) for v in boxes[number])
+        for a, b, w, h in kept:
+            shared = max(0, min(x + width, a + w) - max(x, a)) * max(0, min(y + height, b + h) - max(y, b))
+            if shared > most * min(width * height, w * h):
+                break
+        else:
+            kept.append((x, y, width, height))
+    return kept
 
 
 @DETECTORS.register("yunet")

@@ -27,7 +27,7 @@ from fra_zoo.labels import FERPLUS
 from fra_zoo.methods import create_method
 from fra_zoo.predict import Face, Predictor
 from fra_zoo.predict.crop import cut, square
-from fra_zoo.predict.detect import Found
+from fra_zoo.predict.detect import Found, without_doubles
 from fra_zoo.predict.picture import annotate, grid
 from fra_zoo.predict.sources import frames
 from fra_zoo.predict.writers import Journal
@@ -137,6 +137,11 @@ def test_detectors(export, photo):
     assert [face.box for face in found[0].faces] == [(0, 0, 40, 40), (5, 5, 20, 20)]
     with pytest.raises(FraZooError, match="unknown detector 'har'; did you mean 'haar'"):
         Predictor(export, detector="har")
+
+
+def test_of_two_boxes_on_a_face_the_surer_stays():
+    boxes = [(0, 0, 50, 50), (10, 10, 20, 20), (60, 60, 20, 20), (45, 45, 30, 30)]
+    assert without_doubles(boxes, [1.0, 3.0, 2.0, 0.5]) == [(10, 10, 20, 20), (60, 60, 20, 20)]
 
 
 def test_haar_finds_a_real_face(export, real_data):
