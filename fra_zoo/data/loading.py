@@ -25,7 +25,6 @@ Cache = Literal["none", "ram", "device"]
 CACHES = ("none", "ram", "device")
 COLUMNS = ("label", "votes", "target")
 Sampling = Literal["plain", "balanced", "class_batches"]
-SAMPLINGS = ("plain", "balanced", "class_batches")
 _MAX_NEIGHBOURS = 100
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.fer.base import OBJECTIVES, Objective, ObjectiveConfig, top1
 from fra_zoo.layers.branches import copy_tail, run_tail, split_backbone
+from fra_zoo.layers.norm import fold_into_linear
 from fra_zoo.losses.label_distribution import latent_distribution_loss, sharpen, with_class, without_class
 from fra_zoo.losses.similarity import class_similarity, similarity_preserving_loss
 from fra_zoo.task import Batch, Recipe, Stairs
@@ -217,9 +218,11 @@ class DMUE(Objective):
         neck, head = self.neck, cast(nn.Linear, self.heads_of_branches[self.classes])
         assert neck.running_mean is not None
         assert neck.running_var is not None
-        scale = neck.weight * (neck.running_var + neck.eps).rsqrt()
-        linear = model.get_classifier().to(scale.device)
+        linear = model.get_classifier().to(head.weight.device)
         with torch.no_grad():
-            linear.weight.copy_(head.weight * scale)
-            linear.bias.copy_(F.linear(neck.bias - scale * neck.running_mean, head.weight))
+            weight, bias = fold_into_linear(
+                head.weight, neck.weight, neck.bias, neck.running_mean, neck.running_var, neck.eps
+            )
+            linear.weight.copy_(weight)
+            linear.bias.copy_(bias)
         return model.train(self.training)

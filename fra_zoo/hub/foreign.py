@@ -18,6 +18,7 @@ from fra_zoo.convert import convert_fra
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.hub.export import export_model
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
+from fra_zoo.layers.norm import fold_into_linear
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
 from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD, ViewSpec
@@ -59,12 +60,11 @@ def _dmue(state: State) -> State:
     kept = {name.replace(stage, "layer4."): value for name, value in state.items() if name.startswith(stage)}
     kept |= {n: v for n, v in state.items() if re.match(r"(conv1|bn1|layer[123])\.", n)}
     weight = state[f"classifiers.{target}.weight"]
-    neck = {part: state.get(f"bottleneck.{part}") for part in ("weight", "bias", "running_mean", "running_var")}
     bias = torch.zeros(len(weight))
-    if all(value is not None for value in neck.values()):
-        scale = neck["weight"] * (neck["running_var"] + 1e-5).rsqrt()  # type: ignore[operator]
-        bias = weight @ (neck["bias"] - scale * neck["running_mean"])  # type: ignore[operator]
-        weight = weight * scale
+    neck = [f"bottleneck.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
+    if all(name in state for name in neck):
+        scale, shift, mean, var = (state[name] for name in neck)
+        weight, bias = fold_into_linear(weight, scale, shift, mean, var)
     return {**kept, "fc.weight": weight, "fc.bias": bias}
 
 

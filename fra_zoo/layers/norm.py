@@ -58,6 +58,18 @@ class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_((var * count / (count - 1)).to(self.running_var.dtype), weight)
 
 
+def fold_into_linear(
+    head: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float = 1e-5
+) -> tuple[Tensor, Tensor]:
+    """Weight (c, d) and bias (c,) of a linear layer that does a batch norm's evaluation before `head` (c, d).
+
+    Args:
+        weight, bias, mean, var: of the norm, (d,) each.
+    """
+    scale = weight * (var + eps).rsqrt()
+    return head * scale, head @ (bias - scale * mean)
+
+
 def join_batch_norms(module: nn.Module) -> nn.Module:
     """Make every batch norm of `module` a `JoinedBatchNorm`, in place; parameters, buffers and their names are kept.
 

@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
 from numpy.typing import NDArray
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.predict.results import Box
 from fra_zoo.registry import Registry
-
-Pixels = UInt8[np.ndarray, "h w 3"]
 
 
 class Found(NamedTuple):
