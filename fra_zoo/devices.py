@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 
 def autocast_for(device: torch.device | str) -> torch.autocast:
@@ -16,3 +17,8 @@ def bf16_here(kind: str) -> bool:
     if kind == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return kind == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """`x` in float32, or float64 where it is that: softmax, cosine and Sinkhorn are not for bf16."""
+    return x if x.dtype == torch.float64 else x.float()

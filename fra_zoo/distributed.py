@@ -18,6 +18,11 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def process_rank() -> int:
+    """Number of this process in the default group, 0 when there is none."""
+    return dist.get_rank() if world_size() > 1 else 0
+
+
 class _AllReduceSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -35,6 +40,36 @@ class _AllReduceSum(torch.autograd.Function):
 def sum_across_processes(x: Tensor) -> Tensor:
     """Elementwise sum over the processes, differentiable; same shape as `x`."""
     return x if world_size() == 1 else _AllReduceSum.apply(x)  # type: ignore[no-any-return]
+
+
+class _AllGather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.rows = len(x)
+        return _gathered(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        total = grads[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        start = dist.get_rank() * ctx.rows
+        return total[start : start + ctx.rows]
+
+
+def gather_across_processes(x: Tensor) -> Tensor:
+    """The rows of all processes, by rank: (n, ...) to (n * processes, ...); differentiable."""
+    return x if world_size() == 1 else _AllGather.apply(x)  # type: ignore[no-any-return]
+
+
+def gather_constant(x: Tensor) -> Tensor:
+    """`gather_across_processes` of what needs no gradient."""
+    return x.detach() if world_size() == 1 else _gathered(x.detach())
+
+
+def _gathered(x: Tensor) -> Tensor:
+    parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, x.contiguous())
+    return torch.cat(parts)
 
 
 def mean_across_processes(x: Tensor) -> Tensor:

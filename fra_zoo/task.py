@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fra_zoo.views.spec import ViewSpec
@@ -28,6 +28,8 @@ class Recipe:
         stairs: (epoch, factor) pairs instead of the cosine: until that epoch the rate is the factor times the peak. A
             run of another length stretches them.
         warmup_from_zero: whether the first step's rate is 0, or one step's share of the peak.
+        min_share: the cosine ends no lower than this share of the peak.
+        betas: of Adam and AdamW.
     """
 
     optimizer: str
@@ -39,6 +41,8 @@ class Recipe:
     min_lr: float = 0.0
     stairs: Stairs = ()
     warmup_from_zero: bool = False
+    min_share: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
 
     @property
     def shares(self) -> Stairs:
@@ -51,12 +55,12 @@ class Task(nn.Module):
 
     `forward(batch)` takes `batch["views"]`, a list of normalised (b, 3, h, w) tensors, one for each of `views`, and
     where the data has them `batch["label"]` (b,), `batch["votes"]` (b, annotations), `batch["target"]` (b, classes) and
-    `batch["index"]` (b,). It gives a dict of tensors: `"loss"` (scalar, with gradient), other scalars to be logged
-    (detached), and `"features"` (b, d), detached, for the monitors. One forward a step; frozen targets are submodules,
-    so checkpoints hold them.
+    `batch["index"]` (b,); also what `prepare` made. It gives a dict of tensors: `"loss"` (scalar, with gradient), other
+    scalars to be logged (detached), and `"features"` (b, d), detached, for the monitors. One forward a step; frozen
+    targets are submodules, so checkpoints hold them.
     """
 
-    recipe: ClassVar[Recipe]
+    recipe: Recipe
     views: tuple[ViewSpec, ...]
 
     @property
@@ -71,6 +75,16 @@ class Task(nn.Module):
     def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """The embedding that evaluation reads."""
         raise NotImplementedError
+
+    def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
+        """What the host adds to a batch before the forward: random masks, tokens of its `text`.
+
+        Args:
+            batch: the columns of the data, on the CPU, texts as a list of strings.
+            keys: a key for each sample (`fra_zoo.views.random`) that decides every draw, so that masks as well as views
+                are a function of the seed, the epoch and the sample.
+        """
+        return {}
 
     def before_step(self, step: int, steps_per_epoch: int, total_steps: int) -> None:
         """Called on the unwrapped module before the forward of step number `step` (from 0): ramps and the like."""

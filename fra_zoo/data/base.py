@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from fra_zoo.captions import caption
 from fra_zoo.data.pairs import Pairs
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LabelSpace
@@ -92,6 +93,23 @@ class FaceData:
         dataset = dataset.add_column("label", np.where(keep, targets.argmax(1), NO_LABEL).tolist())
         dataset = dataset.add_column("target", targets.tolist())
         return replace(self, dataset=dataset.select(np.flatnonzero(keep).tolist()))
+
+    def with_texts(self) -> FaceData:
+        """The same faces with a `text` column: their own, or captions from their labels (`fra_zoo.captions`).
+
+        Raises:
+            FraZooError: if there are neither texts nor labels.
+        """
+        columns = self.dataset.column_names or []
+        if "text" in columns:
+            return self
+        if self.labels is None or "label" not in columns:
+            raise FraZooError(
+                f"dataset '{self.name}' has neither texts nor labels to write captions from; choose one with a column "
+                "'text' (or say which it is: text=COLUMN), or a labelled one, such as ferplus"
+            )
+        labels = self.dataset.with_format(None)["label"][:]
+        return replace(self, dataset=self.dataset.add_column("text", [caption(label, self.labels) for label in labels]))
 
     def select(self, rows: list[int]) -> FaceData:
         """The same dataset with these rows alone."""

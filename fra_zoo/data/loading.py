@@ -24,6 +24,7 @@ from fra_zoo.views.random import sample_keys, uniform
 Cache = Literal["none", "ram", "device"]
 CACHES = ("none", "ram", "device")
 COLUMNS = ("label", "votes", "target")
+TEXT = "text"
 Sampling = Literal["plain", "balanced", "class_batches"]
 _MAX_NEIGHBOURS = 100
 
@@ -32,7 +33,7 @@ class Faces(Dataset[dict[str, Any]]):
     """Map-style decoding of a `FaceData`; a bad image gives its place to the next readable one.
 
     Items hold `image` uint8 (3, size, size), `index`, `bad` (the row that could not be read, or -1) and the data's
-    `label` and `votes`.
+    `label`, `votes`, `target` and `text`.
     """
 
     def __init__(self, data: FaceData, size: int, center_crop: float = 1.0) -> None:
@@ -40,6 +41,7 @@ class Faces(Dataset[dict[str, Any]]):
         self._rows = data.dataset
         present = [name for name in COLUMNS if name in self._rows.column_names]
         self.columns = {name: torch.as_tensor(self._rows.with_format(None)[name][:]) for name in present}
+        self.texts: list[str] | None = self._rows[TEXT][:] if TEXT in self._rows.column_names else None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -53,7 +55,8 @@ class Faces(Dataset[dict[str, Any]]):
             except UNREADABLE:
                 continue
             item = {"image": image, "index": readable, "bad": -1 if readable == row else row}
-            return item | {name: column[readable] for name, column in self.columns.items()}
+            item |= {name: column[readable] for name, column in self.columns.items()}
+            return item if self.texts is None else item | {TEXT: self.texts[readable]}
         raise FraZooError(f"{_MAX_NEIGHBOURS} images in a row are unreadable, from {self.name(row)} on")
 
     def name(self, row: int) -> str:
@@ -177,7 +180,9 @@ class FaceLoader:
         index = self._cached["index"][rows]
         images = self._cached["image"]
         batch = {"image": images[rows.to(images.device, non_blocking=True)], "index": index}
-        return batch | {name: column[index] for name, column in self.faces.columns.items()}
+        batch |= {name: column[index] for name, column in self.faces.columns.items()}
+        texts = self.faces.texts
+        return batch if texts is None else batch | {TEXT: [texts[row] for row in index.tolist()]}
 
     def _note_bad(self, rows: Tensor) -> None:
         for row in rows[rows >= 0].tolist():

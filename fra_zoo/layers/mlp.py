@@ -37,3 +37,24 @@ def apply_per_pixel(head: nn.Module, maps: Float[Tensor, "b c h w"]) -> Float[Te
 def apply_per_region(head: nn.Module, regions: Float[Tensor, "b n c"]) -> Float[Tensor, "b n d"]:
     """`head` on every region: (b, n, c) to (b, n, d)."""
     return head(regions.flatten(0, 1)).unflatten(0, regions.shape[:2])
+
+
+class DeepMLP(nn.Sequential):
+    """Linear layers without bias, each with a batch norm, ReLU between them.
+
+    Source: MoCo v3 (arXiv 2104.02057) section 4.
+
+    Args:
+        layers: number of linear layers.
+        last_norm: whether the last one has a norm, without scale and shift.
+    """
+
+    def __init__(self, in_dim: int, hidden_dim: int, out_dim: int, layers: int, *, last_norm: bool) -> None:
+        parts: list[nn.Module] = []
+        for number in range(layers - 1):
+            parts += [nn.Linear(hidden_dim if number else in_dim, hidden_dim, bias=False)]
+            parts += [nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True)]
+        parts.append(nn.Linear(hidden_dim, out_dim, bias=False))
+        if last_norm:
+            parts.append(nn.BatchNorm1d(out_dim, affine=False))
+        super().__init__(*parts)

@@ -53,4 +53,5 @@ def create_method(
         from fra_zoo.models.build import build_backbone
 
         backbone = build_backbone(backbone, image_size, zero_init_last=method.zero_init_last, **(backbone_args or {}))
+        method.start(backbone)
     return method(backbone, image_size, config)

@@ -36,6 +36,7 @@ class Method(Task):
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    needs_text: ClassVar[bool] = False
     zero_init_last: ClassVar[bool] = True
 
     def __init__(self, backbone: nn.Module, image_size: int, config: Any) -> None:
@@ -46,6 +47,10 @@ class Method(Task):
     def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
         """The method's augmentations at this size."""
         raise NotImplementedError
+
+    @classmethod
+    def start(cls, backbone: nn.Module) -> None:
+        """Initialise, in place, a backbone that was built for this method, where the paper has a way of its own."""
 
     @classmethod
     def options(cls, preset: str | None, given: dict[str, Any]) -> Any:
@@ -115,11 +120,13 @@ class MomentumMethod(Method):
 
     def both_networks(self, views: list[Tensor]) -> tuple[list[Any], list[Any]]:
         """Online and target outputs for each view; one pass per view, so that batch norms see one view at a time."""
-        online = [self.online(view) for view in views]
-        with torch.no_grad():
-            weights = self._target_weights(views[0].device.type)
-            target = [functional_call(self.target, weights, (view,)) for view in views]
-        return online, target
+        return [self.online(view) for view in views], self.target_outputs(views)
+
+    @torch.no_grad()
+    def target_outputs(self, views: list[Tensor]) -> list[Any]:
+        """The target's output for each view, without a gradient."""
+        weights = self._target_weights(views[0].device.type)
+        return [functional_call(self.target, weights, (view,)) for view in views]
 
     def _target_weights(self, device: str) -> dict[str, Tensor]:
         """The target's matrices in autocast's type, cast once for both views: autocast keeps no copy of frozen ones."""

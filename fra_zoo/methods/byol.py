@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from fra_zoo.devices import full_precision
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import MLPHead
 from fra_zoo.losses.cosine import cosine_distance
@@ -61,5 +62,8 @@ class BYOL(MomentumMethod):
         (pooled, z1), (_, z2) = online
         (_, t1), (_, t2) = target
         p1, p2 = self.predictor(z1), self.predictor(z2)
-        loss = (cosine_distance(p1.float(), t2.float()) + cosine_distance(p2.float(), t1.float())).mean()
+        loss = (
+            cosine_distance(full_precision(p1), full_precision(t2))
+            + cosine_distance(full_precision(p2), full_precision(t1))
+        ).mean()
         return {"loss": loss, "features": pooled.detach()}

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fra_zoo.devices import full_precision
 from fra_zoo.distributed import mean_across_processes
 from fra_zoo.errors import FraZooError
 from fra_zoo.layers.features import DenseFeatures
@@ -142,22 +143,17 @@ class FRANetwork(nn.Module):
         dense = apply_per_pixel(self.pixel_projector, maps)
         q = self._queries(maps)
         with torch.autocast(maps.device.type, enabled=False):
-            return region_similarity(_full(q), _full(dense))
+            return region_similarity(full_precision(q), full_precision(dense))
 
     def _queries(self, maps: Tensor) -> Tensor:
         if not self.config.share_queries:
             return self.region_decoder(maps)
         if not self.training:
             return self.prototypes.expand(len(maps), -1, -1)
-        mean = mean_across_processes(_full(self.region_decoder(maps)).mean(0))
+        mean = mean_across_processes(full_precision(self.region_decoder(maps)).mean(0))
         with torch.no_grad():
             self.prototypes.lerp_(mean.to(self.prototypes.dtype), 1.0 - PROTOTYPE_MOMENTUM)
         return mean.expand(len(maps), -1, -1)
-
-
-def _full(x: Tensor) -> Tensor:
-    """At least float32: softmax, cosine and Sinkhorn are not for bf16."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 @METHODS.register("fra")
@@ -234,12 +230,12 @@ class FRA(MomentumMethod):
     def _consistency(self, online: FRAOutput, target: FRAOutput) -> tuple[Tensor, Tensor]:
         """Distances of the whole face and of its matching regions, one direction."""
         p = self.predictor(online.z)
-        p_regions = _full(apply_per_region(self.region_predictor, online.z_regions))
-        t_regions = _full(target.z_regions)
+        p_regions = full_precision(apply_per_region(self.region_predictor, online.z_regions))
+        t_regions = full_precision(target.z_regions)
         regions = cosine_distance(p_regions, t_regions).mean()
         if self.config.uniformity_weight:
             regions = regions + self.config.uniformity_weight * cross_region_similarity(p_regions, t_regions)
-        return cosine_distance(_full(p), _full(target.z)).mean(), regions
+        return cosine_distance(full_precision(p), full_precision(target.z)).mean(), regions
 
     def _relation(self, online: FRAOutput, target: FRAOutput) -> Tensor:
         """Cross-entropy of pixel-to-region assignments, online against target, same view."""

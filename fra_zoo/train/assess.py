@@ -23,6 +23,7 @@ from fra_zoo.evaluate.knn import knn
 from fra_zoo.evaluate.probe import probe
 from fra_zoo.evaluate.regions import region_score
 from fra_zoo.evaluate.verification import verification
+from fra_zoo.evaluate.zero_shot import zero_shot
 from fra_zoo.methods import load_method
 from fra_zoo.models import create_model
 from fra_zoo.models.preprocessing import clean_view, load_size
@@ -102,11 +103,19 @@ def _verification(it: Assessment) -> Numbers:
     return verification(it.features(data).x, pairs)
 
 
-def _regions(it: Assessment) -> Numbers:
+def _method(it: Assessment, evaluator: str) -> Any:
     if ":" not in it.config.model:
-        raise FraZooError("regions needs a method's heads: give --model local-dir:RUN of a pre-training run")
-    method = load_method(it.config.model)
-    numbers = region_score(method.to(it.device), it.loader(it.data("valid")), it.view, it.device)
+        raise FraZooError(f"{evaluator} needs a method's heads: give --model local-dir:RUN of a pre-training run")
+    return load_method(it.config.model).to(it.device)
+
+
+def _zero_shot(it: Assessment) -> Numbers:
+    data = it.data("test" if it.config.test else "valid").labelled()
+    return zero_shot(_method(it, "zero_shot"), it.loader(data), it.view, it.device)
+
+
+def _regions(it: Assessment) -> Numbers:
+    numbers = region_score(_method(it, "regions"), it.loader(it.data("valid")), it.view, it.device)
     if not numbers:
         raise FraZooError(f"dataset '{it.config.dataset}' has no masks; the region score needs synthetic-faces")
     return numbers
@@ -118,6 +127,7 @@ _KINDS: dict[str, Callable[[Assessment], Numbers]] = {
     "fer": _fer,
     "verification": _verification,
     "regions": _regions,
+    "zero_shot": _zero_shot,
 }
 
 

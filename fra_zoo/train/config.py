@@ -117,7 +117,9 @@ class EvaluateConfig:
     model: str = _help("zoo or timm name, or local-dir:FOLDER of a run or export", "resnet18")
     pretrained: bool = _help("load the published weights of a name", False)
     model_args: str = _help("options of the model, as JSON", "{}")
-    evaluators: str = _help("names, with commas between: probe, knn, fer, verification, regions", "probe,knn")
+    evaluators: str = _help(
+        "names, with commas between: probe, knn, fer, verification, regions, zero_shot", "probe,knn"
+    )
     dataset: str = _help("registered dataset", "synthetic-faces")
     root: Optional[str] = _help("folder, file or Hub name of the dataset", None)
     dataset_args: str = _help("options of the dataset, as JSON", "{}")

@@ -24,9 +24,10 @@ from fra_zoo.task import Task
 from fra_zoo.train.plan import Plan
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.views.apply import make_views
-from fra_zoo.views.random import fold
+from fra_zoo.views.random import fold, sample_keys
 
 Evaluate = Callable[[Task, int], dict[str, float]]
+PREPARE = 1_000  # the word of the keys for `Task.prepare`; views have the words below it
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -127,6 +128,8 @@ class Trainer:
             keys = batch.get("key", batch["index"])
             images = batch["image"].to(accelerator.device, non_blocking=True)
             views = make_views(images, self.task.views, seed=plan.seed, epoch=epoch, index=keys)
+            made = self.task.prepare(batch, fold(sample_keys(plan.seed, epoch, keys), PREPARE))
+            moved |= {name: value.to(accelerator.device, non_blocking=True) for name, value in made.items()}
             last = micro == plan.accumulate - 1
             with nullcontext() if last else accelerator.no_sync(self.model):
                 out = self.model({"views": views, **moved})

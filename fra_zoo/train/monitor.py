@@ -12,6 +12,7 @@ from fra_zoo.evaluate.base import Features, embed_faces
 from fra_zoo.evaluate.knn import knn
 from fra_zoo.evaluate.probe import probe
 from fra_zoo.evaluate.regions import region_score
+from fra_zoo.evaluate.zero_shot import zero_shot
 from fra_zoo.task import Task
 from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.run_folder import RunFolder
@@ -19,8 +20,8 @@ from fra_zoo.views.apply import make_views
 
 SHOWN = 6
 _PANELS = [
-    ("loss", ["loss", "loss_whole", "loss_regions", "loss_relation"]),
-    ("accuracy on valid", ["probe_accuracy", "knn_accuracy"]),
+    ("loss", ["loss", "loss_whole", "loss_regions", "loss_relation", "loss_contrast", "loss_masked"]),
+    ("accuracy on valid", ["probe_accuracy", "knn_accuracy", "zero_shot_accuracy"]),
     ("collapse", ["feature_std", "region_usage", "region_sharpness"]),
     ("regions", ["region_iou", "region_purity"]),
 ]
@@ -52,6 +53,8 @@ class Monitor:
         view = task.views[0]
         train, valid = (embed_faces(task.embed, loader, view, self.device) for loader in self.loaders)
         numbers = self._accuracies(train, valid)
+        if hasattr(task, "class_probabilities"):
+            numbers["zero_shot_accuracy"] = zero_shot(task, self.loaders[1], view, self.device)["accuracy"]
         if hasattr(task, "regions"):
             numbers |= region_score(task, self.loaders[1], view, self.device)
             self._draw_regions(task, epoch)
@@ -93,7 +96,7 @@ class Monitor:
         """Curves of the whole run, and what it came to."""
         rows = self.run.rows()
         plot.curves(rows, _PANELS, self.run.path / "curves.png")
-        for name in ("probe_accuracy", "knn_accuracy", "region_iou", "region_purity"):
+        for name in ("probe_accuracy", "knn_accuracy", "zero_shot_accuracy", "region_iou", "region_purity"):
             values = [row[name] for row in rows if name in row]
             if values:
                 print(f"{name}: {values[0]:.3f} untrained, {values[-1]:.3f} trained")

@@ -12,7 +12,9 @@ from fra_zoo.errors import FraZooError, nearest
 LARGEST_ADAM_LR = 0.05
 
 
-def build_optimizer(name: str, groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
+def build_optimizer(
+    name: str, groups: list[dict[str, Any]], lr: float, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Optimizer:
     """An optimizer over parameter groups, by name.
 
     `lars` (momentum 0.9, trust 1e-3), `adamw`, `adam` (decay in the gradient) or `sgd` (momentum 0.9). timm's LARS
@@ -29,7 +31,7 @@ def build_optimizer(name: str, groups: list[dict[str, Any]], lr: float) -> torch
                 f"lr {lr:g} is of LARS size and would make {name} diverge (largest allowed {LARGEST_ADAM_LR}); "
                 "give --lr near 1e-3, or --optimizer lars"
             )
-        return (torch.optim.AdamW if name == "adamw" else torch.optim.Adam)(groups, lr=lr, fused=True)
+        return (torch.optim.AdamW if name == "adamw" else torch.optim.Adam)(groups, lr=lr, betas=betas, fused=True)
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=0.9)
     raise FraZooError(f"unknown optimizer '{name}'; {nearest(name, ('lars', 'adamw', 'adam', 'sgd'))}")

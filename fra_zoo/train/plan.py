@@ -33,6 +33,7 @@ class Plan:
     log_every: int
     stairs: Stairs = ()
     warmup_from_zero: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
 
     def resolved(self) -> dict[str, Any]:
         """What was filled from the recipe, for the run's configuration."""
@@ -76,6 +77,7 @@ def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int, e
         raise FraZooError(f"an epoch has fewer than {config.accumulate} micro-batches; take a smaller --accumulate")
     total = epochs * steps_per_epoch
     warmup = config.warmup_epochs if config.warmup_epochs is not None else min(recipe.warmup_epochs, epochs / 10)
+    lr = config.lr if config.lr is not None else recipe.lr_per_256 * batch_size / 256
     return Plan(
         seed=config.seed,
         batch_size=batch_size,
@@ -85,8 +87,8 @@ def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int, e
         stop_step=min(total, config.max_steps or total),
         warmup_steps=round(warmup * steps_per_epoch),
         optimizer=config.optimizer or recipe.optimizer,
-        lr=config.lr if config.lr is not None else recipe.lr_per_256 * batch_size / 256,
-        min_lr=recipe.min_lr,
+        lr=lr,
+        min_lr=max(recipe.min_lr, recipe.min_share * lr),
         weight_decay=config.weight_decay if config.weight_decay is not None else recipe.weight_decay,
         save_every=config.save_every,
         save_steps=config.save_steps,
@@ -95,4 +97,5 @@ def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int, e
         log_every=config.log_every,
         stairs=recipe.shares if config.schedule is None else (),
         warmup_from_zero=recipe.warmup_from_zero,
+        betas=recipe.betas,
     )

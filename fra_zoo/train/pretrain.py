@@ -39,6 +39,8 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
         **options,
     )
     data = load_data(config, "train")
+    if method.needs_text:
+        data = data.with_texts()
     micro = micro_batch(config, method.recipe, accelerator.num_processes)
     with accelerator.main_process_first():
         loader = make_loader(data, config, micro, accelerator)

@@ -83,7 +83,7 @@ def make_ready(task: Task, config: TrainConfig, plan: Plan) -> tuple[Task, torch
     if config.join_batch_norm:
         join_batch_norms(task)
     task = task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return task, build_optimizer(plan.optimizer, task.param_groups(plan.weight_decay), plan.lr)
+    return task, build_optimizer(plan.optimizer, task.param_groups(plan.weight_decay), plan.lr, plan.betas)
 
 
 def versions() -> dict[str, str]:

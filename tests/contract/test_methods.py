@@ -11,18 +11,10 @@ import torch
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.layers.ema import momentum_at
-from fra_zoo.methods import create_method, list_methods
+from fra_zoo.methods import list_methods
+from tests.methods import FAMILIES, batch_for, complete, families, make
 
-SMALL = {"fra": {"dim": 32, "hidden_dim": 48, "dropout": 0.0}, "byol": {"dim": 16, "hidden_dim": 32}}
 METHODS = list_methods()
-
-
-def make(name, backbone="test_resnet", **options):
-    return create_method(name, backbone, image_size=64, **{**SMALL.get(name, {}), **options})
-
-
-def batch_for(method, size=4):
-    return {"views": [torch.randn(size, 3, view.size, view.size) for view in method.views]}
 
 
 @pytest.fixture(params=METHODS)
@@ -60,7 +52,7 @@ def test_target_moves_by_its_average_alone(method):
     for old, new in zip(before.parameters(), method.target.parameters(), strict=True):
         torch.testing.assert_close(old, new, rtol=0, atol=0)
     method.after_step(3, 10)
-    m = momentum_at(3, 10, method.config.momentum)
+    m = momentum_at(3, 10, method.config.momentum, method.config.momentum_schedule)
     rows = zip(before.parameters(), method.online.parameters(), method.target.parameters(), strict=True)
     for old, online, new in rows:
         torch.testing.assert_close(new, m * old + (1 - m) * online)
@@ -92,10 +84,10 @@ def test_bf16_is_near_fp32(method):
 
 COMPILE = """
 import copy, torch
-from fra_zoo.methods import create_method
+from tests.methods import batch_for, make
 torch.manual_seed(0)
-method = create_method({name!r}, "test_resnet", image_size=64, **{options!r})
-batch = {{"views": [torch.randn(4, 3, view.size, view.size) for view in method.views]}}
+method = make({name!r})
+batch = batch_for(method)
 expected = copy.deepcopy(method)(batch)["loss"]
 found = torch.compile(method, fullgraph=True, backend="aot_eager")(batch)["loss"]
 found.backward()
@@ -104,10 +96,10 @@ torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_compiles_to_one_graph(name):
+def test_compiles_to_one_graph(name, repository):
     """In a process of its own, without the run-time checks of shapes, which no compiler can trace."""
-    code = COMPILE.format(name=name, options=SMALL.get(name, {}))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    code = COMPILE.format(name=name)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=repository)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -119,8 +111,8 @@ def test_every_head_is_named_for_export(method):
 
 def test_unknown_option_names_the_nearest(method):
     name = next(n for n in METHODS if type(make(n)) is type(method))
-    with pytest.raises(FraZooError, match="did you mean 'momentum'"):
-        make(name, momentun=0.9)
+    with pytest.raises(FraZooError, match="did you mean 'crop_min'"):
+        make(name, crop_mim=0.9)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -128,7 +120,8 @@ def test_collapse_shows_on_a_constant_dataset(name):
     """With one image alone there is nothing to tell apart: the monitor's deviation of features must fall to zero."""
     method = make(name)
     batch = batch_for(method)
-    constant = {"views": [view[:1].expand(4, -1, -1, -1).clone() for view in batch["views"]]}
+    one = [view[:1].expand(4, -1, -1, -1).clone() for view in batch["views"]]
+    constant = complete(method, one, torch.zeros(4, dtype=torch.long))
 
     def spread(features):
         return torch.nn.functional.normalize(features, dim=1).std(0).mean().item()
@@ -137,8 +130,10 @@ def test_collapse_shows_on_a_constant_dataset(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_learns_to_agree(name):
+def test_learns(name):
+    """The loss on a batch falls, with queues and the like kept as they are: filling, they make it harder."""
     method = make(name)
+    buffers = {name: value.clone() for name, value in method.named_buffers()}
     optimizer = torch.optim.AdamW(method.param_groups(1e-4), lr=2e-3)
     batch = batch_for(method, 8)
     first = method(batch)["loss"].item()
@@ -148,4 +143,37 @@ def test_learns_to_agree(name):
         loss.backward()
         optimizer.step()
         method.after_step(step, 8)
-    assert loss.item() < first
+        method.load_state_dict(buffers, strict=False)
+    assert method(batch)["loss"].item() < first
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_takes_backbones_of_other_families_or_names_them(name):
+    """A backbone that does not suit is refused by its name (see `families`); the others train."""
+    taken = families(name)
+    assert "test_vit" in taken
+    assert len(taken) in (1, len(FAMILIES))
+    for backbone in taken:
+        method = make(name, backbone)
+        method(batch_for(method))["loss"].backward()
+        lacking = [n for n, p in method.named_parameters() if p.requires_grad and p.grad is None]
+        assert not lacking, backbone
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_given_backbone_keeps_its_weights(name):
+    backbone = copy.deepcopy(make(name).backbone)
+    before = copy.deepcopy(backbone.state_dict())
+    method = make(name, backbone)
+    assert all(value.equal(before[key]) for key, value in method.backbone.state_dict().items())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_the_host_draws_belongs_to_the_sample(name):
+    """Draws follow the keys, wherever in the batch a sample stands."""
+    method = make(name)
+    batch = {"text": ["a face"] * 6}
+    whole = method.prepare(batch, torch.arange(6))
+    part = method.prepare({"text": ["a face"] * 2}, torch.tensor([4, 1]))
+    for key, value in whole.items():
+        torch.testing.assert_close(part[key], value[[4, 1]])

@@ -12,37 +12,44 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
-from fra_zoo.distributed import mean_across_processes, sum_across_processes
+from fra_zoo.distributed import (
+    gather_across_processes,
+    gather_constant,
+    mean_across_processes,
+    sum_across_processes,
+)
 from fra_zoo.layers.norm import JoinedBatchNorm, join_batch_norms
 from fra_zoo.losses.sinkhorn import sinkhorn
-from fra_zoo.methods import create_method, list_methods
+from fra_zoo.methods import list_methods
+from tests.methods import complete, make
 
 WORLD = 2
-SMALL = {
-    "fra": {"dim": 16, "hidden_dim": 24, "local_hidden_dim": 24, "dropout": 0.0, "decoder_heads": 4},
-    "byol": {"dim": 8, "hidden_dim": 24},
-}
 CASES = [*[(name, None) for name in list_methods()], ("fra", "official")]
 
 
-def make(name, preset):
+def exact(name, preset):
     torch.manual_seed(0)
-    method = create_method(name, "test_resnet", image_size=64, preset=preset, **SMALL.get(name, {}))
-    return join_batch_norms(method.double())
+    return join_batch_norms(make(name, preset=preset).double())
 
 
-def joined_batch():
+def joined_batch(method):
     torch.manual_seed(1)
-    return [torch.randn(2 * WORLD, 3, 64, 64, dtype=torch.float64) for _ in range(2)]
+    return complete(method, [torch.randn(2 * WORLD, 3, 64, 64, dtype=torch.float64) for _ in method.views])
+
+
+def part_of(batch, rank):
+    return {
+        key: [view.chunk(WORLD)[rank] for view in value] if key == "views" else value.chunk(WORLD)[rank]
+        for key, value in batch.items()
+    }
 
 
 def worker(rank, port, name, preset, folder):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=WORLD)
-    method = DistributedDataParallel(make(name, preset), broadcast_buffers=False)
-    views = [view.chunk(WORLD)[rank] for view in joined_batch()]
-    out = method({"views": views})
+    method = DistributedDataParallel(exact(name, preset), broadcast_buffers=False)
+    out = method(part_of(joined_batch(method.module), rank))
     out["loss"].backward()
     loss = mean_across_processes(out["loss"].detach())
     if rank == 0:
@@ -59,8 +66,8 @@ def free_port():
 
 @pytest.mark.parametrize(("name", "preset"), CASES)
 def test_gradient_equals_that_of_the_joined_batch(name, preset, tmp_path):
-    method = make(name, preset)
-    out = method({"views": joined_batch()})
+    method = exact(name, preset)
+    out = method(joined_batch(method))
     out["loss"].backward()
     mp.spawn(worker, args=(free_port(), name, preset, tmp_path), nprocs=WORLD)
     two = torch.load(tmp_path / "two.pt")
@@ -70,7 +77,8 @@ def test_gradient_equals_that_of_the_joined_batch(name, preset, tmp_path):
     largest = max(float(gradient.abs().max()) for gradient in ours.values())
     for parameter, gradient in ours.items():
         torch.testing.assert_close(two["gradients"][parameter], gradient, rtol=1e-6, atol=1e-9 * largest, msg=parameter)
-    for buffer, value in method.named_buffers():
+    kept = {n: b for n, b in method.named_buffers() if n in two["state"]}
+    for buffer, value in kept.items():
         torch.testing.assert_close(two["state"][buffer], value, rtol=1e-8, atol=1e-10, msg=buffer)
 
 
@@ -94,6 +102,8 @@ def test_collectives_are_the_identity_on_one_process():
     x = torch.randn(3)
     assert sum_across_processes(x) is x
     assert mean_across_processes(x) is x
+    assert gather_across_processes(x) is x
+    assert gather_constant(x.requires_grad_()).equal(x)
 
 
 def test_joined_norm_is_batch_norm_on_one_process():

@@ -23,12 +23,17 @@ def detect(root: Path) -> str | None:
 
 @register_dataset("parquet", detect=detect)
 def parquet(
-    split: str, root: str | None = None, streaming: bool = False, image: str = "image", label: str = "label"
+    split: str,
+    root: str | None = None,
+    streaming: bool = False,
+    image: str = "image",
+    label: str = "label",
+    text: str = "text",
 ) -> FaceData:
     """A Parquet file, or a folder of them: those whose name starts with the split's; without such names all is `train`.
 
     Args:
-        image, label: names of the columns; the label column may be absent.
+        image, label, text: names of the columns; those of labels and texts may be absent.
     """
     path = need_root("parquet", root, "a Parquet file or a folder of them")
     files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
@@ -40,12 +45,17 @@ def parquet(
         raise missing_split("parquet", split, path, f"no file's name starts with {' or '.join(SPLIT_NAMES[split])}")
     dataset = load_dataset("parquet", data_files=[str(file) for file in ours], split="train", streaming=streaming)
     about = json.loads((path / ABOUT).read_text()) if (path / ABOUT).is_file() else {}
-    return _faces(dataset, "parquet", split, image, label, str(path), about)
+    return _faces(dataset, "parquet", split, (image, label, text), str(path), about)
 
 
 @register_dataset("hub")
 def hub(
-    split: str, root: str | None = None, streaming: bool = False, image: str = "image", label: str = "label"
+    split: str,
+    root: str | None = None,
+    streaming: bool = False,
+    image: str = "image",
+    label: str = "label",
+    text: str = "text",
 ) -> FaceData:
     """A dataset of the Hub by its name, such as `org/name`; `root` may be a local dataset folder as well."""
     if root is None:
@@ -53,7 +63,7 @@ def hub(
     for name in SPLIT_NAMES[split]:
         try:
             dataset = load_dataset(root, split=name, streaming=streaming)
-            return _faces(dataset, root, split, image, label, f"Hub dataset {root}", {})
+            return _faces(dataset, root, split, (image, label, text), f"Hub dataset {root}", {})
         except ValueError as error:
             if "split" not in str(error):
                 raise FraZooError(f"dataset '{root}' cannot be loaded: {error}") from error
@@ -62,12 +72,17 @@ def hub(
     raise MissingSplit(f"dataset '{root}' has no split '{split}'")
 
 
-def _faces(dataset: Any, name: str, split: str, image: str, label: str, source: str, about: dict[str, Any]) -> FaceData:
+def _faces(
+    dataset: Any, name: str, split: str, names: tuple[str, str, str], source: str, about: dict[str, Any]
+) -> FaceData:
+    image, label, text = names
     columns = list(dataset.features or {})
     if image not in columns:
         raise FraZooError(f"dataset '{name}' has no column '{image}'; {nearest(image, columns)} Give image=COLUMN")
     dataset = dataset.cast_column(image, Image(decode=False))
     dataset = dataset if image == "image" else dataset.rename_column(image, "image")
+    if text in columns and text != "text":
+        dataset = dataset.rename_column(text, "text")
     space = None
     if label in columns:
         feature = dataset.features[label]

@@ -1,0 +1,125 @@
+"""timm's VisionTransformer, taken apart: tokens, some of them left out, blocks, norm."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.layers.features import backbone_name
+from fra_zoo.layers.positions import sincos_positions
+
+
+class ViTTokens(nn.Module):
+    """A timm ViT whose patches can be masked or left out.
+
+    Attributes:
+        backbone: the plain ViT, shared, not copied.
+        grid: (rows, columns) of patches.
+        patch: (height, width) of a patch, pixels.
+        dim: width of a token.
+        prefix: class and register tokens before the patches.
+
+    Raises:
+        FraZooError: if the backbone is no timm VisionTransformer, or its pooling learns something that masked image
+            modelling gives no gradient.
+    """
+
+    def __init__(self, backbone: nn.Module, method: str) -> None:
+        super().__init__()
+        name = backbone_name(backbone)
+        if not isinstance(backbone, VisionTransformer):
+            raise FraZooError(
+                f"method '{method}' hides patches of a plain ViT, and backbone '{name}' ({type(backbone).__name__}) is "
+                "none of timm's VisionTransformer; choose one, such as vit_small_patch16_224 or deit_tiny_patch16_224"
+            )
+        if backbone.attn_pool is not None:
+            raise FraZooError(
+                f"backbone '{name}' pools by attention, which method '{method}' does not train; build it with "
+                'backbone_args {"global_pool": "avg"}'
+            )
+        self.backbone: Any = backbone
+        embed: Any = backbone.patch_embed
+        self.grid: tuple[int, int] = tuple(embed.grid_size)
+        self.patch: tuple[int, int] = tuple(embed.patch_size)
+        self.dim, self.prefix = backbone.embed_dim, backbone.num_prefix_tokens
+
+    @property
+    def count(self) -> int:
+        """Number of patches."""
+        return math.prod(self.grid)
+
+    def embed_patches(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b l d"]:
+        """Patches before their positions."""
+        x = self.backbone.patch_embed(images)
+        return x.flatten(1, 2) if x.dim() == 4 else x
+
+    def add_positions(self, x: Float[Tensor, "b l d"]) -> tuple[Float[Tensor, "b p d"], Float[Tensor, "b l d"]]:
+        """Prefix tokens and patches, with their positions."""
+        x = self.backbone._pos_embed(x.unflatten(1, self.grid) if self.backbone.dynamic_img_size else x)
+        return x[:, : self.prefix], x[:, self.prefix :]
+
+    def encode(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """All blocks and the norm behind them, over prefix tokens and any patches: timm's `forward_features`."""
+        net = self.backbone
+        return net.norm(net.blocks(net.norm_pre(tokens)))
+
+    def final_norm(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """The norm that a ViT which averages its patches has behind the average, over tokens, so that it learns."""
+        return self.backbone.fc_norm(tokens)
+
+    def pool(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b d"]:
+        """The backbone's embedding of encoded tokens: timm's `forward_head`."""
+        return self.backbone.forward_head(tokens, pre_logits=True)
+
+
+def is_vit(backbone: nn.Module) -> bool:
+    """Whether it is timm's VisionTransformer."""
+    return isinstance(backbone, VisionTransformer)
+
+
+def fix_positions(backbone: VisionTransformer) -> None:
+    """Give a ViT the sine and cosine positions; they are not learned."""
+    net: Any = backbone
+    if net.pos_embed is None:
+        return
+    prefix = 0 if net.no_embed_class else net.num_prefix_tokens
+    with torch.no_grad():
+        rows, columns = net.patch_embed.grid_size
+        net.pos_embed.copy_(sincos_positions(rows, columns, net.embed_dim, prefix)[None])
+
+
+def freeze(parameter: nn.Parameter | None) -> None:
+    """Take a parameter out of training."""
+    if parameter is not None:
+        parameter.requires_grad_(False)
+
+
+@torch.no_grad()
+def init_xavier(backbone: VisionTransformer, *, token_std: float) -> None:
+    """Xavier-uniform linear layers, query, key and value each for itself, and the patch embedding as one linear layer.
+
+    Sources: MoCo v3 (arXiv 2104.02057) section 5, MAE (arXiv 2111.06377) appendix A.
+
+    Args:
+        token_std: deviation of the class token.
+    """
+    net: Any = backbone
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Linear):
+            parts = 3 if name.endswith("qkv") else 1
+            for weight in module.weight.chunk(parts):
+                nn.init.xavier_uniform_(weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    projection = net.patch_embed.proj
+    nn.init.xavier_uniform_(projection.weight.view(len(projection.weight), -1))
+    if projection.bias is not None:
+        nn.init.zeros_(projection.bias)
+    if net.cls_token is not None:
+        nn.init.normal_(net.cls_token, std=token_std)

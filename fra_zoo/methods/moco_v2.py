@@ -1,0 +1,137 @@
+"""MoCo v2: momentum contrast with a queue (arXiv 1911.05722, arXiv 2003.04297).
+
+Symbols: q query, k key; the key network is `target`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from fra_zoo.devices import full_precision
+from fra_zoo.distributed import gather_constant, process_rank, world_size
+from fra_zoo.errors import FraZooError
+from fra_zoo.layers.features import DenseFeatures
+from fra_zoo.layers.norm import JoinedBatchNorm
+from fra_zoo.losses.contrastive import queue_contrast
+from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.task import Batch, Recipe
+from fra_zoo.views.random import uniform
+from fra_zoo.views.spec import ViewSpec, byol_views
+
+
+@dataclass
+class MoCoV2Config(MomentumConfig):
+    """Options of MoCo v2.
+
+    Attributes:
+        dim: width of queries and keys.
+        hidden_dim: hidden width of the head; by default that of the backbone's embedding.
+        queue: keys that are kept.
+        temperature: of the contrast.
+        norm_groups: on one process, groups of the batch that batch norms see apart, as several processes would.
+    """
+
+    momentum: float = 0.999
+    momentum_schedule: str = "constant"
+    dim: int = 128
+    hidden_dim: int | None = None
+    queue: int = 65_536
+    temperature: float = 0.2
+    norm_groups: int = 4
+
+
+class MoCoV2Network(nn.Module):
+    """Backbone and head: images to (pooled embedding, vector of length 1)."""
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: MoCoV2Config) -> None:
+        super().__init__()
+        self.features = DenseFeatures(backbone, image_size)
+        width = self.features.pooled_dim
+        hidden = config.hidden_dim or width
+        self.head = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, config.dim))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        pooled = self.features.pooled(images)
+        return pooled, F.normalize(full_precision(self.head(pooled)))
+
+
+@METHODS.register("moco_v2")
+class MoCoV2(MomentumMethod):
+    """Tell a face's other view from a queue of other faces.
+
+    A batch norm that saw a query and its key together would give the key away. So keys are shuffled over the processes
+    before their network and back after it (section 3.3), by numbers drawn for each sample; one process does the same
+    over `norm_groups` groups of its batch. Without batch norms, or with norms joined over the processes, there is
+    nothing to shuffle: joined norms do leak, which is the caller's choice.
+    """
+
+    Config = MoCoV2Config
+    recipe = Recipe("sgd", lr_per_256=0.03, weight_decay=1e-4, warmup_epochs=0, epochs=200, batch_size=256)
+    zero_init_last = False
+    queue: Tensor
+    place: Tensor
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: MoCoV2Config) -> None:
+        super().__init__(backbone, image_size, config)
+        self.set_networks(MoCoV2Network(backbone, image_size, config))
+        self.register_buffer("queue", F.normalize(torch.randn(config.queue, config.dim)))
+        self.register_buffer("place", torch.zeros((), dtype=torch.long))
+
+    def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
+        first = byol_views(image_size, (self.config.crop_min, 1.0))[0]
+        return (replace(first, saturation=0.4, blur_prob=0.5),) * 2
+
+    def heads(self) -> dict[str, nn.Module]:
+        return {"head": self.online.head}  # type: ignore[dict-item]
+
+    def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
+        return False
+
+    def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
+        return {"shuffle": uniform(keys, 1)[:, 0]}
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        query_view, key_view = batch["views"]
+        groups = self._groups()
+        outputs = [self.online(part) for part in query_view.chunk(groups)]
+        pooled, q = (torch.cat(parts) for parts in zip(*outputs, strict=True))
+        k = self._keys(key_view, batch["shuffle"], groups)
+        loss = queue_contrast(q, k, self.queue.clone(), self.config.temperature)
+        if self.training:
+            self._enqueue(gather_constant(k))
+        return {"loss": loss, "features": pooled.detach()}
+
+    def _groups(self) -> int:
+        apart = any(
+            isinstance(m, nn.modules.batchnorm._BatchNorm) and not isinstance(m, JoinedBatchNorm)
+            for m in self.online.modules()
+        )
+        if not apart or not self.training:
+            return 1
+        return 1 if world_size() > 1 else self.config.norm_groups
+
+    @torch.no_grad()
+    def _keys(self, views: Tensor, shuffle: Tensor, groups: int) -> Tensor:
+        """Keys of the views, each through a batch norm group that its query was not in."""
+        size = len(views)
+        order = gather_constant(shuffle).argsort()
+        start = process_rank() * size
+        own = slice(start, start + size)
+        shuffled = gather_constant(views)[order[own]].contiguous(memory_format=torch.channels_last)
+        keys = torch.cat([k for _, k in self.target_outputs(list(shuffled.chunk(groups)))])
+        return gather_constant(keys)[order.argsort()[own]]
+
+    @torch.no_grad()
+    def _enqueue(self, keys: Tensor) -> None:
+        if len(keys) > len(self.queue):
+            raise FraZooError(
+                f"queue {len(self.queue)} is smaller than the batch of {len(keys)}; take a larger --queue"
+            )
+        rows = (self.place + torch.arange(len(keys), device=keys.device)) % len(self.queue)
+        self.queue.index_copy_(0, rows, keys.to(self.queue.dtype))
+        self.place.copy_((self.place + len(keys)) % len(self.queue))

@@ -1,0 +1,108 @@
+"""MoCo v3: contrast within the batch, symmetric, with a predictor (arXiv 2104.02057).
+
+Symbols: q query (prediction), k key; the key network is `target`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from fra_zoo.devices import full_precision
+from fra_zoo.layers.features import DenseFeatures
+from fra_zoo.layers.mlp import DeepMLP
+from fra_zoo.layers.vit import fix_positions, freeze, init_xavier, is_vit
+from fra_zoo.losses.contrastive import batch_contrast
+from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.task import Batch, Recipe
+
+RESNET = Recipe(
+    "lars", lr_per_256=0.6, weight_decay=1e-6, warmup_epochs=10, epochs=100, batch_size=4096, warmup_from_zero=True
+)
+VIT = Recipe(
+    "adamw", lr_per_256=1.5e-4, weight_decay=0.1, warmup_epochs=40, epochs=300, batch_size=4096, warmup_from_zero=True
+)
+TOKEN_STD = 1e-6
+
+
+@dataclass
+class MoCoV3Config(MomentumConfig):
+    """Options of MoCo v3; what is None is the paper's for the backbone, ViT or not.
+
+    Attributes:
+        crop_min: smallest area of a view's crop; 0.08 for ViTs, else 0.2.
+        temperature: 0.2 for ViTs, else 1.
+        hidden_dim, dim: hidden and output width of projector and predictor.
+        freeze_patches: whether a ViT's patch embedding stays random.
+    """
+
+    momentum: float = 0.99
+    crop_min: float | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    temperature: float | None = None
+    hidden_dim: int = 4096
+    dim: int = 256
+    freeze_patches: bool = True
+
+
+class MoCoV3Network(nn.Module):
+    """Backbone and projector: images to (pooled embedding, projection)."""
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: MoCoV3Config) -> None:
+        super().__init__()
+        self.features = DenseFeatures(backbone, image_size)
+        layers = 3 if is_vit(backbone) else 2
+        self.projector = DeepMLP(self.features.pooled_dim, config.hidden_dim, config.dim, layers, last_norm=True)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        pooled = self.features.pooled(images)
+        return pooled, self.projector(pooled)
+
+
+@METHODS.register("moco_v3")
+class MoCoV3(MomentumMethod):
+    """Tell a face's other view from the other faces of the batch, in both directions."""
+
+    Config = MoCoV3Config
+    recipe = RESNET
+
+    def __init__(self, backbone: nn.Module, image_size: int, config: MoCoV3Config) -> None:
+        vit = is_vit(backbone)
+        config = replace(
+            config,
+            crop_min=config.crop_min if config.crop_min is not None else (0.08 if vit else 0.2),
+            temperature=config.temperature if config.temperature is not None else (0.2 if vit else 1.0),
+        )
+        if vit:
+            self._freeze(backbone, config)
+        super().__init__(backbone, image_size, config)
+        self.recipe = VIT if vit else RESNET
+        self.set_networks(MoCoV3Network(backbone, image_size, config))
+        self.predictor = DeepMLP(config.dim, config.hidden_dim, config.dim, 2, last_norm=vit)
+
+    @classmethod
+    def start(cls, backbone: nn.Module) -> None:
+        if is_vit(backbone):
+            vit: Any = backbone
+            fix_positions(vit)
+            init_xavier(vit, token_std=TOKEN_STD)
+
+    @staticmethod
+    def _freeze(backbone: Any, config: MoCoV3Config) -> None:
+        freeze(backbone.pos_embed)
+        if config.freeze_patches:
+            backbone.patch_embed.requires_grad_(False)
+
+    def heads(self) -> dict[str, nn.Module]:
+        return {"projector": self.online.projector, "predictor": self.predictor}  # type: ignore[dict-item]
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        online, target = self.both_networks(batch["views"])
+        (pooled, z1), (_, z2) = online
+        (_, k1), (_, k2) = target
+        loss = self._contrast(self.predictor(z1), k2) + self._contrast(self.predictor(z2), k1)
+        return {"loss": loss, "features": pooled.detach()}
+
+    def _contrast(self, q: Tensor, k: Tensor) -> Tensor:
+        return batch_contrast(full_precision(q), full_precision(k), self.config.temperature)
