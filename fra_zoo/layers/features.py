@@ -43,17 +43,18 @@ class DenseFeatures(nn.Module):
 
     def forward(self, images: Float[Tensor, "b k h w"]) -> tuple[Float[Tensor, "b c i j"], Float[Tensor, "b d"]]:
         features = self._features(images)
-        return self._to_map(features, images), self._pool(features)
+        return self._to_map(features, images), self.pool(features)
 
     def pooled(self, images: Float[Tensor, "b k h w"]) -> Float[Tensor, "b d"]:
         """The pooled embedding alone."""
-        return self._pool(self._features(images))
+        return self.pool(self._features(images))
 
     def _features(self, images: Tensor) -> Tensor:
         forward_features = getattr(self.backbone, "forward_features", self.backbone)
         return cast(Tensor, forward_features(images))
 
-    def _pool(self, features: Tensor) -> Tensor:
+    def pool(self, features: Tensor) -> Float[Tensor, "b d"]:
+        """The backbone's embedding of its own features (`forward_head` of timm)."""
         if hasattr(self.backbone, "forward_head"):
             return cast(Any, self.backbone).forward_head(features, pre_logits=True)
         return features.mean((2, 3))

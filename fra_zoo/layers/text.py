@@ -27,6 +27,12 @@ def byte_tokens(texts: Sequence[str]) -> Int[Tensor, "b length"]:
     return rows
 
 
+def cut_tokens(tokens: Int[Tensor, "b length"], end: int, step: int = 16) -> Int[Tensor, "b cut"]:
+    """The columns up to the last sentence's end, a multiple of `step`: a causal tower's embedding needs no more."""
+    longest = int((tokens == end).int().argmax(1).max()) + 1
+    return tokens[:, : min(-(-longest // step) * step, tokens.shape[1])]
+
+
 def load_tokenizer(source: str) -> tuple[Tokenize, int, int]:
     """A tokenizer, its number of tokens, and its end token.
 

@@ -11,16 +11,19 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.layers.features import backbone_name
+from fra_zoo.layers.features import DenseFeatures, backbone_name
 from fra_zoo.layers.positions import sincos_positions
 
 
-class ViTTokens(nn.Module):
+class ViTTokens(DenseFeatures):
     """A timm ViT whose patches can be masked or left out.
 
+    Args:
+        backbone: a timm VisionTransformer.
+        image_size: side in pixels.
+        method: who asks, for the error.
+
     Attributes:
-        backbone: the plain ViT, shared, not copied.
-        grid: (rows, columns) of patches.
         patch: (height, width) of a patch, pixels.
         dim: width of a token.
         prefix: class and register tokens before the patches.
@@ -30,24 +33,22 @@ class ViTTokens(nn.Module):
             modelling gives no gradient.
     """
 
-    def __init__(self, backbone: nn.Module, method: str) -> None:
-        super().__init__()
-        name = backbone_name(backbone)
-        if not isinstance(backbone, VisionTransformer):
+    def __init__(self, backbone: nn.Module, image_size: int, method: str) -> None:
+        need_vit(backbone, method)
+        super().__init__(backbone, image_size)
+        net = self.net
+        if net.attn_pool is not None:
             raise FraZooError(
-                f"method '{method}' hides patches of a plain ViT, and backbone '{name}' ({type(backbone).__name__}) is "
-                "none of timm's VisionTransformer; choose one, such as vit_small_patch16_224 or deit_tiny_patch16_224"
-            )
-        if backbone.attn_pool is not None:
-            raise FraZooError(
-                f"backbone '{name}' pools by attention, which method '{method}' does not train; build it with "
+                f"backbone '{self.name}' pools by attention, which method '{method}' does not train; build it with "
                 'backbone_args {"global_pool": "avg"}'
             )
-        self.backbone: Any = backbone
-        embed: Any = backbone.patch_embed
-        self.grid: tuple[int, int] = tuple(embed.grid_size)
-        self.patch: tuple[int, int] = tuple(embed.patch_size)
-        self.dim, self.prefix = backbone.embed_dim, backbone.num_prefix_tokens
+        self.patch: tuple[int, int] = tuple(net.patch_embed.patch_size)
+        self.dim, self.prefix = net.embed_dim, net.num_prefix_tokens
+
+    @property
+    def net(self) -> Any:
+        """The ViT, with the parts that timm gives it."""
+        return self.backbone
 
     @property
     def count(self) -> int:
@@ -56,26 +57,31 @@ class ViTTokens(nn.Module):
 
     def embed_patches(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b l d"]:
         """Patches before their positions."""
-        x = self.backbone.patch_embed(images)
+        x = self.net.patch_embed(images)
         return x.flatten(1, 2) if x.dim() == 4 else x
 
     def add_positions(self, x: Float[Tensor, "b l d"]) -> tuple[Float[Tensor, "b p d"], Float[Tensor, "b l d"]]:
         """Prefix tokens and patches, with their positions."""
-        x = self.backbone._pos_embed(x.unflatten(1, self.grid) if self.backbone.dynamic_img_size else x)
+        x = self.net._pos_embed(x.unflatten(1, self.grid) if self.net.dynamic_img_size else x)
         return x[:, : self.prefix], x[:, self.prefix :]
 
     def encode(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """All blocks and the norm behind them, over prefix tokens and any patches: timm's `forward_features`."""
-        net = self.backbone
-        return net.norm(net.blocks(net.norm_pre(tokens)))
+        return self.net.norm(self.net.blocks(self.net.norm_pre(tokens)))
 
     def final_norm(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """The norm that a ViT which averages its patches has behind the average, over tokens, so that it learns."""
-        return self.backbone.fc_norm(tokens)
+        return self.net.fc_norm(tokens)
 
-    def pool(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b d"]:
-        """The backbone's embedding of encoded tokens: timm's `forward_head`."""
-        return self.backbone.forward_head(tokens, pre_logits=True)
+
+def need_vit(backbone: nn.Module, method: str) -> None:
+    """Raise `FraZooError` if a backbone is no timm VisionTransformer."""
+    if not is_vit(backbone):
+        raise FraZooError(
+            f"method '{method}' hides patches of a plain ViT, and backbone '{backbone_name(backbone)}' "
+            f"({type(backbone).__name__}) is none of timm's VisionTransformer; choose one, such as "
+            "vit_small_patch16_224 or deit_tiny_patch16_224"
+        )
 
 
 def is_vit(backbone: nn.Module) -> bool:

@@ -19,9 +19,8 @@ from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
 from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.masking import BLOCK_DRAWS, block_patches, take_patches
-from fra_zoo.layers.text import BYTES, TextTower, load_codebook, load_tokenizer
+from fra_zoo.layers.text import BYTES, TextTower, cut_tokens, load_codebook, load_tokenizer
 from fra_zoo.layers.vit import ViTTokens
 from fra_zoo.losses.contrastive import clip_loss
 from fra_zoo.losses.pixels import normalise_patches, patchify
@@ -86,7 +85,7 @@ class MaskedImageHead(nn.Module):
 
     def __init__(self, vit: ViTTokens, layers: int, out_dim: int) -> None:
         super().__init__()
-        heads = vit.backbone.blocks[0].attn.num_heads
+        heads = vit.net.blocks[0].attn.num_heads
         self.mask_token = nn.Parameter(torch.empty(1, 1, vit.dim))
         self.blocks = nn.Sequential(*(Block(vit.dim, heads, qkv_bias=True) for _ in range(layers)))
         self.norm = nn.LayerNorm(vit.dim)
@@ -117,10 +116,9 @@ class FaRL(Method):
 
     def __init__(self, backbone: nn.Module, image_size: int, config: FaRLConfig) -> None:
         super().__init__(backbone, image_size, config)
-        self.vit = ViTTokens(backbone, "farl")
-        self.features = DenseFeatures(backbone, image_size)
-        self.tokenize, tokens, end = load_tokenizer(config.tokenizer)
-        self.contrast = ContrastHead(self.features.pooled_dim, tokens, end, config)
+        self.vit = ViTTokens(backbone, image_size, "farl")
+        self.tokenize, tokens, self.end_token = load_tokenizer(config.tokenizer)
+        self.contrast = ContrastHead(self.vit.pooled_dim, tokens, self.end_token, config)
         self.codebook = load_codebook(config.codebook) if config.mim_target == "codebook" else None
         out_dim = self.vit.patch[0] * self.vit.patch[1] * 3
         if self.codebook is not None:
@@ -139,7 +137,7 @@ class FaRL(Method):
         return {"contrast": self.contrast, "masked_image": self.masked_image}
 
     def embed(self, images: Tensor) -> Tensor:
-        return self.features.pooled(images)
+        return self.vit.pooled(images)
 
     @torch.no_grad()
     def class_probabilities(
@@ -155,7 +153,7 @@ class FaRL(Method):
             raise FraZooError("method 'farl' needs texts; choose a dataset with a text column, or one with labels")
         draws = uniform(keys, BLOCK_DRAWS + self.vit.count)
         return {
-            "tokens": self.tokenize(batch["text"]),
+            "tokens": cut_tokens(self.tokenize(batch["text"]), self.end_token),
             "masked": block_patches(draws, *self.vit.grid, self.masked_count),
         }
 

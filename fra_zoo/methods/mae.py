@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
 from fra_zoo.errors import FraZooError
-from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.masking import shuffled_patches, take_patches
 from fra_zoo.layers.positions import sincos_positions
-from fra_zoo.layers.vit import ViTTokens, fix_positions, freeze, init_xavier
+from fra_zoo.layers.vit import ViTTokens, fix_positions, freeze, init_xavier, need_vit
 from fra_zoo.losses.pixels import hidden_error, normalise_patches, patchify
 from fra_zoo.methods.base import METHODS, Method, MethodConfig
 from fra_zoo.task import Batch, Recipe
@@ -111,14 +110,14 @@ class MAE(Method):
 
     def __init__(self, backbone: nn.Module, image_size: int, config: MAEConfig) -> None:
         super().__init__(backbone, image_size, config)
-        self.vit = ViTTokens(backbone, "mae")
-        self.features = DenseFeatures(backbone, image_size)
-        freeze(self.vit.backbone.pos_embed)
+        self.vit = ViTTokens(backbone, image_size, "mae")
+        freeze(self.vit.net.pos_embed)
         self.decoder = MAEDecoder(self.vit, config)
 
     @classmethod
     def start(cls, backbone: nn.Module) -> None:
-        vit = ViTTokens(backbone, "mae").backbone
+        need_vit(backbone, "mae")
+        vit: Any = backbone
         fix_positions(vit)
         init_xavier(vit, token_std=TOKEN_STD)
 
@@ -134,7 +133,7 @@ class MAE(Method):
         return {"decoder": self.decoder}
 
     def embed(self, images: Tensor) -> Tensor:
-        return self.features.pooled(images)
+        return self.vit.pooled(images)
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         return {"noise": uniform(keys, self.vit.count)}
