@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 
 from fra_zoo.captions import caption
 from fra_zoo.data.pairs import Pairs
+from fra_zoo.data.shards import Shards
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LabelSpace
 from fra_zoo.registry import Registry
@@ -26,7 +26,7 @@ class FaceData:
 
     Attributes:
         dataset: HF dataset with `image` (undecoded) and, where labelled, `label` and `votes`; synthetic faces have
-            `mask` too. An `IterableDataset` when streaming.
+            `mask` too. `Shards` when streaming.
         name, split: what it is.
         labels: the label space of `label`, or None.
         license: of the images.
@@ -52,7 +52,7 @@ class FaceData:
     @property
     def streaming(self) -> bool:
         """Whether the rows come as a stream, without random access."""
-        return isinstance(self.dataset, datasets.IterableDataset)
+        return isinstance(self.dataset, Shards)
 
     def labelled(self) -> FaceData:
         """The rows that have a label; raises `FraZooError` if none has, or one is outside the label space."""
@@ -100,6 +100,8 @@ class FaceData:
         Raises:
             FraZooError: if there are neither texts nor labels.
         """
+        if isinstance(self.dataset, Shards):
+            return replace(self, dataset=replace(self.dataset, captions=self.labels))
         columns = self.dataset.column_names or []
         if "text" in columns:
             return self
@@ -228,6 +230,9 @@ def need_root(name: str, root: str | None, what: str) -> Path:
 
 
 def map_only(name: str, streaming: bool) -> None:
-    """Raise `FraZooError` if streaming is asked of a dataset that is small enough to be held."""
+    """Raise `FraZooError` if streaming is asked of a dataset whose files are read in any order."""
     if streaming:
-        raise FraZooError(f"dataset '{name}' is small and does not stream; leave streaming out")
+        raise FraZooError(
+            f"dataset '{name}' is read in any order and does not stream; leave streaming out, or make shards of it: "
+            "fra-zoo data convert PATH OUT"
+        )

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from fra_zoo.data.base import SPLITS, FaceData, MissingSplit, create_dataset
 from fra_zoo.data.images import UNREADABLE, check, image_name
 from fra_zoo.data.inspect import recognise
-from fra_zoo.data.sets.parquet import ABOUT
+from fra_zoo.data.sets.shards import ABOUT
 from fra_zoo.data.splits import checksum
 from fra_zoo.errors import FraZooError
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fra_zoo.data.base import MissingSplit
+from fra_zoo.data.images import SUFFIXES
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 SPLIT_NAMES = {
     "train": ("train", "training", "train_set"),
     "valid": ("valid", "val", "validation", "val_set", "valid_set"),

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from fra_zoo.errors import FraZooError
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
 
 def decode(
     image: Any, size: int, center_crop: float = 1.0, box: Sequence[float] | None = None

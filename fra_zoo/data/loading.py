@@ -134,6 +134,16 @@ class FaceLoader:
             self._note_bad(batch["bad"])
             yield batch | {"key": keys}
 
+    def state(self) -> None:
+        """Nothing: where an epoch stands follows from the step alone."""
+
+    def restore(self, states: list[Any]) -> None:
+        """Nothing to put back."""
+
+    def report(self) -> str:
+        """What was skipped; empty if nothing was."""
+        return self.bad.report()
+
     def _keys(self, batches: list[Tensor], start: int) -> Iterator[Tensor]:
         """What decides a sample's views: its row, or, where rows repeat in an epoch, its place in it."""
         whole = self.batch_size * self.world

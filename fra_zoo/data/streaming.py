@@ -1,24 +1,54 @@
-"""Batches from a stream of rows: split by process, shuffled in a buffer, decoded as they come."""
+"""Batches from shards: split by process, shuffled, decoded as they come, and resumed at the very sample.
+
+The order is a function of the seed. Every pass over the shards is a permutation of them; process r of W takes each W-th
+from r on; a few shards at a time are a window, whose faces are permuted. Where a process stands is a `Cursor` of a few
+numbers: to go on from it, the window is read again and nothing before it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
+import queue
+import sys
+import threading
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
 
 import torch
-from datasets.distributed import split_dataset_by_node
 
 from fra_zoo.data.base import FaceData
-from fra_zoo.data.images import UNREADABLE, BadImages, decode, image_name
+from fra_zoo.data.images import UNREADABLE, BadImages, decode
+from fra_zoo.data.shards import DeadShard, Row, Shards, shard_name
+from fra_zoo.errors import FraZooError
+from fra_zoo.views.random import fold, sample_keys, uniform
+
+T = TypeVar("T")
+_AHEAD = 2  # batches that are decoded before they are asked for
 
 
-class StreamLoader:
-    """Batches of one process from an `IterableDataset`, with the interface of `FaceLoader`.
+@dataclass(frozen=True)
+class Cursor:
+    """Where a process stands in its endless stream.
 
-    A stream has no row numbers: the sample index is a hash of the image's bytes or path, so a sample has the same
-    views however the stream is split. To start in the middle of an epoch, the samples before are read past.
+    Attributes:
+        turn: passes over all shards that are done.
+        window: windows of this pass that are done.
+        offset: faces of this window that are done.
+        dead: shards of this window that could not be read.
+    """
+
+    turn: int = 0
+    window: int = 0
+    offset: int = 0
+    dead: tuple[str, ...] = ()
+
+
+class ShardLoader:
+    """Batches of one process from `Shards`, with the interface of `FaceLoader`.
+
+    A face has no row number: its index is a hash of its bytes, so it has the same views wherever it comes.
 
     Args:
         data: a streaming `FaceData`.
@@ -26,7 +56,9 @@ class StreamLoader:
         batch_size: for this process.
         steps_per_epoch: a stream does not know its length, so the epoch is what you say.
         rank, world, seed: as for `FaceLoader`.
-        buffer: rows in the shuffling buffer.
+        window: shards whose faces are shuffled together; two windows are held, as they are stored.
+        workers: threads that decode ahead; 0 decodes when it is asked. The order does not depend on it.
+        shard_seconds: after which a try to read a shard is given up.
         bad_limit: share of unreadable images, of those in an epoch, that stops the run.
     """
 
@@ -40,40 +72,163 @@ class StreamLoader:
         rank: int = 0,
         world: int = 1,
         seed: int = 0,
-        buffer: int = 2048,
+        window: int = 4,
+        workers: int = 0,
+        shard_seconds: float = 120.0,
         bad_limit: float = 0.01,
     ) -> None:
-        self.data, self.size, self.batch_size, self.steps_per_epoch = data, size, batch_size, steps_per_epoch
-        self.rank, self.world, self.seed, self.buffer = rank, world, seed, buffer
+        self.shards: Shards = data.dataset
+        if len(self.shards.files) < world:
+            raise FraZooError(
+                f"{len(self.shards.files)} shard(s) of '{data.name}' cannot feed {world} processes; write "
+                "smaller ones: fra-zoo data convert PATH OUT --shard_images N"
+            )
+        self.size, self.batch_size, self.steps_per_epoch = size, batch_size, steps_per_epoch
+        self.rank, self.world, self.seed, self.window, self.workers = rank, world, seed, window, workers
+        self.shard_seconds = shard_seconds
         self.bad = BadImages(steps_per_epoch * batch_size, bad_limit)
+        self.dead: dict[str, str] = {}
+        self.cursor = Cursor()
+        self._stream: Iterator[tuple[dict[str, Any], Cursor]] | None = None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[dict[str, Any]]:
-        """Batches of this process from number `start` on; a stream that ends begins again."""
-        samples = itertools.islice(self._samples(epoch), start * self.batch_size, None)
+        """The next batches of this process, from the cursor on; the cursor moves as they are taken."""
+        if self._stream is None:
+            batches = self._batches(self.cursor)
+            self._stream = ahead(batches, _AHEAD) if self.workers else batches
         for _ in range(start, self.steps_per_epoch):
-            yield self._collate(list(itertools.islice(samples, self.batch_size)))
+            batch, self.cursor = next(self._stream)
+            yield batch
 
-    def _samples(self, epoch: int) -> Iterator[dict[str, Any]]:
-        stream = self.data.dataset.shuffle(seed=self.seed, buffer_size=self.buffer)
-        stream = split_dataset_by_node(stream, rank=self.rank, world_size=self.world)
-        for turn in itertools.count():
-            stream.set_epoch(epoch + turn * 1_000_003)
-            for row, sample in enumerate(stream):
-                try:
-                    image = decode(sample["image"], self.size)
-                except UNREADABLE:
-                    self.bad.add(row, image_name(sample["image"], row))
-                    continue
-                yield {"image": image, "index": _index(sample["image"]), "label": sample.get("label")}
+    def state(self) -> dict[str, Any]:
+        """The cursor, for a checkpoint."""
+        return asdict(self.cursor)
 
-    def _collate(self, samples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch: dict[str, Any] = {
-            "image": torch.stack([sample["image"] for sample in samples]),
-            "index": torch.tensor([sample["index"] for sample in samples]),
-        }
-        if samples[0]["label"] is not None:
-            batch["label"] = torch.tensor([sample["label"] for sample in samples])
-        return batch
+    def restore(self, states: list[dict[str, Any]]) -> None:
+        """Go on where the processes of a checkpoint stood; another number of them begins a new pass over the shards."""
+        if not states:
+            self.cursor = Cursor()
+        elif len(states) == self.world:
+            state = states[self.rank]
+            self.cursor = Cursor(**{**state, "dead": tuple(state["dead"])})
+        else:
+            self.cursor = Cursor(turn=1 + max(state["turn"] for state in states))
+        self._stream = None
+
+    def report(self) -> str:
+        """What was skipped: shards and images; empty if nothing was."""
+        dead = f"{len(self.dead)} shard(s) were skipped: {', '.join(map(shard_name, self.dead))}. " if self.dead else ""
+        return (dead + self.bad.report()).strip()
+
+    def windows(self, turn: int) -> list[list[str]]:
+        """This process's shards of a pass, window by window."""
+        order = uniform(sample_keys(self.seed, turn, torch.arange(len(self.shards.files))), 1)[:, 0].argsort()
+        files = [self.shards.files[number] for number in order.tolist()][self.rank :: self.world]
+        return [files[first : first + self.window] for first in range(0, len(files), self.window)]
+
+    def _batches(self, cursor: Cursor) -> Iterator[tuple[dict[str, Any], Cursor]]:
+        rows = self._rows(cursor)
+        with ThreadPoolExecutor(max(self.workers, 1)) as pool:
+            while True:
+                samples: list[dict[str, Any]] = []
+                while len(samples) < self.batch_size:
+                    taken = [next(rows) for _ in range(self.batch_size - len(samples))]
+                    cursor = taken[-1][1]
+                    decoded = (pool.map if self.workers else map)(self._sample, [row for row, _ in taken])
+                    samples += [sample for sample in decoded if sample is not None]
+                yield _collate(samples), cursor
+
+    def _sample(self, row: Row) -> dict[str, Any] | None:
+        try:
+            image = decode(row["image"], self.size)
+        except UNREADABLE:
+            self.bad.add(_index(row["image"]), str(row["image"].get("path") or "an image without a name"))
+            return None
+        extra = {name: row[name] for name in ("label", "text") if name in row}
+        return {"image": image, "index": _index(row["image"]), **extra}
+
+    def _rows(self, cursor: Cursor) -> Iterator[tuple[Row, Cursor]]:
+        """Rows from the cursor on, each with the cursor behind it; the next window is fetched meanwhile."""
+        with ThreadPoolExecutor(1) as fetcher:
+            coming = fetcher.submit(self._load, cursor)
+            nothing_since = 0
+            while True:
+                cursor, rows = coming.result()
+                following = self._after(cursor)
+                coming = fetcher.submit(self._load, following)
+                nothing_since = 0 if rows else nothing_since + 1
+                if nothing_since > len(self.windows(cursor.turn)):
+                    raise FraZooError(
+                        f"no shard can be read; the last was {self._last_dead()}; see that the server or disk is there"
+                    )
+                for place in range(cursor.offset, len(rows)):
+                    done = place + 1 == len(rows)
+                    yield rows[place], following if done else replace(cursor, offset=place + 1)
+
+    def _last_dead(self) -> str:
+        return " ".join(list(self.dead.items())[-1]) if self.dead else "empty"
+
+    def _after(self, cursor: Cursor) -> Cursor:
+        if cursor.window + 1 < len(self.windows(cursor.turn)):
+            return Cursor(cursor.turn, cursor.window + 1)
+        return Cursor(cursor.turn + 1)
+
+    def _load(self, cursor: Cursor) -> tuple[Cursor, list[Row]]:
+        """A window's rows in their order; shards that were dead when it was begun stay out."""
+        rows: list[Row] = []
+        dead = list(cursor.dead)
+        for file in self.windows(cursor.turn)[cursor.window]:
+            if file in dead:
+                continue
+            try:
+                rows += self.shards.read(file, self.shard_seconds)
+            except DeadShard as error:
+                if cursor.offset:
+                    raise FraZooError(
+                        f"shard {file} was read before the run was stopped and cannot be read now ({error}); "
+                        "bring it back and --resume auto, or start anew"
+                    ) from error
+                dead.append(file)
+                self.dead[file] = str(error)
+                print(f"shard skipped: {file} ({error})", file=sys.stderr)
+        key = fold(fold(torch.tensor(self.seed), cursor.turn), cursor.window * self.world + self.rank)
+        order = uniform(fold(key.expand(len(rows)), torch.arange(len(rows))), 1)[:, 0].argsort()
+        return replace(cursor, dead=tuple(dead)), [rows[place] for place in order.tolist()]
+
+
+def ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+    """The same items, made in a thread of their own, up to `depth` before they are asked for; errors come through."""
+    made: queue.Queue[Future[T]] = queue.Queue(depth)
+
+    def make() -> None:
+        while True:
+            future: Future[T] = Future()
+            try:
+                future.set_result(next(items))
+            except BaseException as error:
+                future.set_exception(error)
+                made.put(future)
+                return
+            made.put(future)
+
+    threading.Thread(target=make, daemon=True).start()
+    while True:
+        try:
+            yield made.get().result()
+        except StopIteration:
+            return
+
+
+def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    batch: dict[str, Any] = {
+        "image": torch.stack([sample["image"] for sample in samples]),
+        "index": torch.tensor([sample["index"] for sample in samples]),
+    }
+    if all("label" in sample for sample in samples):
+        batch["label"] = torch.tensor([sample["label"] for sample in samples])
+    if all("text" in sample for sample in samples):
+        batch["text"] = [sample["text"] for sample in samples]
+    return batch
 
 
 def _index(image: dict[str, Any]) -> int:

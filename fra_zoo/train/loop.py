@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from fra_zoo.data.loading import FaceLoader
-from fra_zoo.data.streaming import StreamLoader
+from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.errors import FraZooError
 from fra_zoo.task import Task
 from fra_zoo.train.plan import Plan
@@ -49,7 +50,7 @@ class Trainer:
         self,
         task: Task,
         optimizer: torch.optim.Optimizer,
-        loader: FaceLoader | StreamLoader,
+        loader: FaceLoader | ShardLoader,
         plan: Plan,
         run: RunFolder,
         accelerator: Accelerator,
@@ -69,8 +70,21 @@ class Trainer:
         """Continue from a checkpoint of the run folder."""
         self.state = self.run.load(checkpoint, self.task, self.optimizer.optimizer)
         self.step = self.state.pop("step")
+        self._say_other_processes(int(self.state.get("processes") or self.accelerator.num_processes))
+        self.loader.restore(self.state.get("loaders", []))
         if self.accelerator.is_main_process:
             self.run.forget_after(self.step)
+
+    def _say_other_processes(self, before: int) -> None:
+        now = self.accelerator.num_processes
+        if before == now or not self.accelerator.is_main_process:
+            return
+        stream = "; the stream begins a new pass over its shards" if isinstance(self.loader, ShardLoader) else ""
+        tqdm.write(
+            f"resumed on {now} process(es), before on {before}: order, views, masks and rates go on as they were, but "
+            "batch norms that are not joined see batches of another size, dropout draws other numbers, and sums are "
+            f"rounded otherwise{stream}. The result is as good, not bit-identical."
+        )
 
     def fit(self) -> bool:
         """Train to the end of the plan; False if a signal stopped it early, after a checkpoint."""
@@ -184,6 +198,8 @@ class Trainer:
         """Checkpoint and export, once the loss is known to be finite."""
         self._check_finite()
         self._count_time()
+        self.state["processes"] = self.accelerator.num_processes
+        self.state["loaders"] = gather_object([self.loader.state()])
         if self.accelerator.is_main_process:
             self.run.save(self.step, self.task, self.optimizer.optimizer, self.state, self.plan.keep)
             if self.export is not None:
@@ -203,7 +219,7 @@ class Trainer:
         self._window.restart()
 
     def _report_bad_images(self) -> None:
-        report = self.loader.bad.report()
+        report = self.loader.report()
         if report:
             tqdm.write(report)
 

@@ -12,7 +12,7 @@ from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration
 from fra_zoo.config import json_option
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
-from fra_zoo.data.streaming import StreamLoader
+from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.devices import bf16_here
 from fra_zoo.layers.norm import join_batch_norms
 from fra_zoo.task import Task
@@ -48,13 +48,13 @@ def load_data(config: TrainConfig, split: str) -> FaceData:
 
 def make_loader(
     data: FaceData, config: TrainConfig, batch_size: int, accelerator: Accelerator, *, sampling: str = "plain"
-) -> FaceLoader | StreamLoader:
+) -> FaceLoader | ShardLoader:
     """Training batches of this process; the main process decodes (and caches on disk) first."""
     size = config.load_size or config.image_size
     rank, world = accelerator.process_index, accelerator.num_processes
     if data.streaming:
         assert config.steps_per_epoch is not None
-        return StreamLoader(
+        return ShardLoader(
             data,
             size,
             batch_size,
@@ -62,6 +62,8 @@ def make_loader(
             rank=rank,
             world=world,
             seed=config.seed,
+            workers=config.workers,
+            shard_seconds=config.shard_seconds,
             bad_limit=config.bad_images_limit,
         )
     return FaceLoader(

@@ -10,7 +10,6 @@ import torch
 from fra_zoo.data import create_dataset
 from fra_zoo.data.images import decode
 from fra_zoo.data.loading import FaceLoader, Faces
-from fra_zoo.data.streaming import StreamLoader
 from fra_zoo.errors import FraZooError
 
 
@@ -95,28 +94,3 @@ def test_decode_stretches_and_crops():
     pixels[10:30, 20:40] = 200
     assert decode(PIL.Image.fromarray(pixels), 16).shape == (3, 16, 16)
     assert decode(PIL.Image.fromarray(pixels), 8, center_crop=0.5)[:, 1:7, 1:7].unique().tolist() == [200]
-
-
-@pytest.fixture
-def stream(tmp_path):
-    rng = np.random.default_rng(0)
-    for number in range(24):
-        PIL.Image.fromarray(rng.integers(0, 255, (9, 9, 3), dtype=np.uint8)).save(tmp_path / f"{number:02d}.png")
-    return create_dataset("imagefolder", "train", str(tmp_path), streaming=True)
-
-
-def test_streams_are_split_by_process(stream):
-    seen = [
-        {i for batch in rows(StreamLoader(stream, 8, 4, 3, rank=rank, world=2).epoch(0)) for i in batch}
-        for rank in range(2)
-    ]
-    assert not seen[0] & seen[1]
-    assert len(seen[0] | seen[1]) == 24
-
-
-def test_streams_start_in_the_middle_and_begin_again(stream):
-    loader = StreamLoader(stream, 8, 4, 9)
-    whole = rows(loader.epoch(0))
-    assert len(whole) == 9
-    assert rows(loader.epoch(0, start=5)) == whole[5:]
-    assert rows(loader.epoch(1)) != whole

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from datasets import Dataset, Features, Image, Value
 
-from fra_zoo.data.base import FaceData, need_root, register_dataset
-from fra_zoo.data.folders import SUFFIXES, file_image, has_splits, images_under, missing_split, split_folder
+from fra_zoo.data.base import FaceData, map_only, need_root, register_dataset
+from fra_zoo.data.folders import file_image, has_splits, images_under, missing_split, split_folder
+from fra_zoo.data.images import SUFFIXES
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
 
@@ -28,6 +29,7 @@ def imagefolder(
             space, such as `affectnet7`: it is a class of it, or a class's number. A map of folder to class, such as
             `{"0": "neutral", "smile": "happiness"}`: it is that; other folders are left out.
     """
+    map_only("imagefolder", streaming)
     root_folder = need_root("imagefolder", root, "a folder of images, in folders or not")
     folder = split_folder(root_folder, split) if root_folder.is_dir() else None
     if folder is None:
@@ -46,8 +48,6 @@ def imagefolder(
     if space is not None:
         columns["label"] = [numbers[file.parent.name] for file in files]
     dataset = Dataset.from_dict(columns, features=features)
-    if streaming:
-        dataset = dataset.to_iterable_dataset(num_shards=min(64, len(dataset)))
     license = "unknown: that of the images"
     return FaceData(dataset, "imagefolder", split, space, license, str(folder), "image folders")
 

@@ -10,10 +10,10 @@ from datasets import ClassLabel, Image, load_dataset
 
 from fra_zoo.data.base import FaceData, MissingSplit, need_root, register_dataset
 from fra_zoo.data.folders import SPLIT_NAMES, missing_split
+from fra_zoo.data.sets.shards import ABOUT, hub_shards, stream
+from fra_zoo.data.shards import find_shards
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LabelSpace
-
-ABOUT = "dataset.json"  # what `fra-zoo data convert` leaves beside its files
 
 
 def detect(root: Path) -> str | None:
@@ -36,6 +36,8 @@ def parquet(
         image, label, text: names of the columns; those of labels and texts may be absent.
     """
     path = need_root("parquet", root, "a Parquet file or a folder of them")
+    if streaming:
+        return stream(find_shards(str(path)), split, (image, label, text), str(path), None)
     files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
     if not files:
         raise FraZooError(f"dataset 'parquet' is empty: no .parquet file under {path}")
@@ -43,7 +45,7 @@ def parquet(
     ours = named[split] or (files if split == "train" and not any(named.values()) else [])
     if not ours:
         raise missing_split("parquet", split, path, f"no file's name starts with {' or '.join(SPLIT_NAMES[split])}")
-    dataset = load_dataset("parquet", data_files=[str(file) for file in ours], split="train", streaming=streaming)
+    dataset = load_dataset("parquet", data_files=[str(file) for file in ours], split="train")
     about = json.loads((path / ABOUT).read_text()) if (path / ABOUT).is_file() else {}
     return _faces(dataset, "parquet", split, (image, label, text), str(path), about)
 
@@ -60,9 +62,11 @@ def hub(
     """A dataset of the Hub by its name, such as `org/name`; `root` may be a local dataset folder as well."""
     if root is None:
         raise FraZooError("dataset 'hub' needs root=: the dataset's name on the Hub, such as org/name")
+    if streaming:
+        return stream(hub_shards(root), split, (image, label, text), f"Hub dataset {root}", None)
     for name in SPLIT_NAMES[split]:
         try:
-            dataset = load_dataset(root, split=name, streaming=streaming)
+            dataset = load_dataset(root, split=name)
             return _faces(dataset, root, split, (image, label, text), f"Hub dataset {root}", {})
         except ValueError as error:
             if "split" not in str(error):

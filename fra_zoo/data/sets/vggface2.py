@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datasets import Dataset, Features, Image, List, Value
 
-from fra_zoo.data.base import FaceData, Golden, need_root, register_dataset
+from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
 from fra_zoo.data.folders import file_image, images_under, missing_split, problem, split_folder, subfolders
 from fra_zoo.errors import FraZooError
 
@@ -35,6 +35,7 @@ def vggface2(split: str, root: str | None = None, streaming: bool = False, crop:
         crop: add `box` from `bb_landmark/loose_bb_{split}.csv`, so that the loader cuts out the face; the images
             themselves are loose crops.
     """
+    map_only("vggface2", streaming)
     folder = need_root("vggface2", root, WHAT)
     part = split_folder(_base(folder), split)
     if part is None:
@@ -52,8 +53,6 @@ def vggface2(split: str, root: str | None = None, streaming: bool = False, crop:
         outside = [key for key in keys if key in boxes and min(boxes[key][:2]) < 0]
         problems += problem("box(es) reach outside the image and are cut", outside)
     dataset = Dataset.from_dict(columns, features=features)
-    if streaming:
-        dataset = dataset.to_iterable_dataset(num_shards=min(64, len(dataset)))
     return FaceData(
         dataset, "vggface2", split, None, "research only (VGGFace2)", str(part), "identity folders", problems
     )
