@@ -63,7 +63,8 @@ class Trainer:
         self.step = 0
         self.state: dict[str, Any] = {}
         self._began = time.perf_counter()
-        self._stop = False
+        self._stop = False  # this process was told to stop
+        self._agreed = False  # all processes stop
         self._window = _Window()
 
     def resume(self, checkpoint: Any) -> None:
@@ -95,7 +96,7 @@ class Trainer:
         try:
             if self.step == 0:
                 self._evaluate(epoch=0)
-            while self.step < self.plan.stop_step and not self._stop:
+            while self.step < self.plan.stop_step and not self._agreed:
                 self._one_epoch(bar)
             self._report_bad_images()
             return self.step >= self.plan.stop_step
@@ -229,12 +230,14 @@ class Trainer:
     def _should_stop(self) -> bool:
         """Whether any process was told to stop; several processes agree at log points alone."""
         if self.accelerator.num_processes == 1:
-            return self._stop
+            self._agreed = self._stop
+            return self._agreed
         if self.step % self.plan.log_every:
             return False
+        # The flag itself stays: a signal may come while the processes agree.
         flag = torch.tensor(float(self._stop), device=self.accelerator.device)
-        self._stop = bool(self.accelerator.reduce(flag, "sum").item())  # type: ignore[union-attr]
-        return self._stop
+        self._agreed = bool(self.accelerator.reduce(flag, "sum").item())  # type: ignore[union-attr]
+        return self._agreed
 
 
 class _Window:

@@ -120,7 +120,7 @@ def test_sigterm_on_any_process_checkpoints_all_and_another_number_goes_on(victi
         return
     process = launch(*words, "--resume", "auto", "--max_steps", str(step + 2), processes=1)
     assert finish(process) == 0
-    assert "resumed on 1 process(es), before on 2" in capfd.readouterr().err
+    assert "resumed on 1 process(es), before on 2" in capfd.readouterr().out
     assert trainer(tmp_path / "run", step + 2).is_file()
 
 
