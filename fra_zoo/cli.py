@@ -15,6 +15,7 @@ USAGE = """fra-zoo: a model zoo for faces
   fra-zoo pretrain  [--config FILE] [--key value ...]
   fra-zoo finetune  [--config FILE] [--key value ...]
   fra-zoo evaluate  [--config FILE] [--key value ...]
+  fra-zoo plan      --method NAME --backbone NAME --images N --gpus N [--gpu NAME] [--measure true]
   fra-zoo predict PHOTO_OR_FOLDER_OR_VIDEO --model MODEL [--out FILE] [--picture FILE] [--regions METHOD]
   fra-zoo info MODEL
   fra-zoo export MODEL --onnx FILE
@@ -52,6 +53,7 @@ _ELSEWHERE = {
     "info": "fra_zoo.predict.commands:info_words",
     "export": "fra_zoo.predict.commands:export_words",
     "data": "fra_zoo.data.commands:data_words",
+    "plan": "fra_zoo.train.budget:plan_words",
 }
 
 
