@@ -9,7 +9,8 @@ import time
 import pytest
 from safetensors.torch import load_file
 
-from tests.train.helpers import TINY, command, environment, run
+from fra_zoo.methods import list_methods
+from tests.train.helpers import TINY, command, environment, method_words, run
 
 
 def weights(folder, step):
@@ -25,9 +26,9 @@ def wait_for(path, process):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["fra", "byol"])
+@pytest.mark.parametrize("method", list_methods())
 def test_killed_and_resumed_is_bit_identical(method, tmp_path):
-    words = [*TINY, "--method", method, "--save_steps", "3", "--epochs", "2", "--max_steps", "6", "--log_every", "1"]
+    words = [*method_words(method), "--save_steps", "3", "--epochs", "2", "--max_steps", "6", "--log_every", "1"]
     whole = run("pretrain", *words, "--output", str(tmp_path / "whole"))
     assert whole.returncode == 0, whole.stderr
     cut = tmp_path / "cut"
