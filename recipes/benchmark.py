@@ -51,8 +51,8 @@ def main(words: list[str]) -> None:
     from fra_zoo.devices import autocast_for
     from fra_zoo.methods import create_method
     from fra_zoo.models.build import build_backbone
+    from fra_zoo.train.budget import random_batch
     from fra_zoo.train.optim import build_optimizer
-    from fra_zoo.views.apply import make_views
 
     (config,) = parse([BenchmarkConfig], read_words(words))
     if config.photos is not None:
@@ -60,8 +60,6 @@ def main(words: list[str]) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     options = json_option("backbone_args", config.backbone_args)
     size = config.image_size
-    faces = torch.randint(0, 256, (config.batch_size, 3, size, size), dtype=torch.uint8, device=device)
-    index = torch.arange(config.batch_size)
 
     def wait() -> None:
         if device.type == "cuda":
@@ -95,9 +93,9 @@ def main(words: list[str]) -> None:
         optimizer = build_optimizer(config.optimizer, method.param_groups(1e-6), 1e-3)
 
         def step() -> None:
-            views = make_views(faces, method.views, seed=0, epoch=0, index=index)
+            batch = random_batch(method, config.batch_size, device)
             with autocast_for(device):
-                loss = method({"views": views})["loss"]
+                loss = method(batch)["loss"]
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -21,8 +21,9 @@ from fra_zoo.devices import autocast_for
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.methods import create_method
 from fra_zoo.methods.base import METHODS, Method
+from fra_zoo.task import Batch
+from fra_zoo.train.batch import ready
 from fra_zoo.train.optim import build_optimizer
-from fra_zoo.views.apply import make_views
 
 REFERENCE_FLOPS = 24.3e9  # ResNet-50 at 224 px, forward and backward, one image
 PIL_DECODES_PER_SECOND = 2275  # JPEG of 224 px, one EPYC core
@@ -158,7 +159,7 @@ def count_step(method: Method) -> tuple[float, float, float]:
     """Operations of an image in a step; bytes that the backward pass keeps for it in bf16; and once for all images."""
     few, more = (_kept_bytes(method, count) for count in (_FACES, 2 * _FACES))
     an_image = (more - few) / _FACES
-    batch = _batch(method, _FACES, torch.device("cpu"))
+    batch = random_batch(method, _FACES, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter:
         method(batch)["loss"].backward()
     method.zero_grad(set_to_none=True)
@@ -176,7 +177,7 @@ def _kept_bytes(method: Method, count: int) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return x
 
-    batch = _batch(method, count, torch.device("cpu"))
+    batch = random_batch(method, count, torch.device("cpu"))
     with torch.autocast("cpu", torch.bfloat16), torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
         loss = method(batch)["loss"]
     del loss
@@ -191,7 +192,7 @@ def measure(method: Method, size: int) -> float:
     seconds = []
     for _ in range(_WARM + _TIMED):
         started = time.perf_counter()
-        batch = _batch(network, size, device)
+        batch = random_batch(network, size, device)
         with autocast_for(device):
             loss = network(batch)["loss"]
         loss.backward()
@@ -203,13 +204,12 @@ def measure(method: Method, size: int) -> float:
     return size / sorted(seconds[_WARM:])[_TIMED // 2]
 
 
-def _batch(method: Method, size: int, device: torch.device) -> dict[str, Any]:
+def random_batch(method: Method, size: int, device: torch.device) -> Batch:
+    """A batch of noise that goes the way of faces."""
     side = method.views[0].size
     faces = torch.randint(0, 256, (size, 3, side, side), dtype=torch.uint8, device=device)
-    index = torch.arange(size)
-    made = method.prepare({"text": ["a photo of a face"] * size}, index)
-    views = make_views(faces, method.views, seed=0, epoch=0, index=index)
-    return {"views": views, **{name: value.to(device) for name, value in made.items()}}
+    batch = {"image": faces, "index": torch.arange(size), "text": ["a photo of a face"] * size}
+    return ready(method, batch, seed=0, epoch=0, device=device)
 
 
 def lines(found: Budget, config: BudgetConfig, method: nn.Module) -> list[str]:

@@ -22,13 +22,12 @@ from fra_zoo.data.loading import FaceLoader
 from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.errors import FraZooError
 from fra_zoo.task import Task
+from fra_zoo.train.batch import ready
 from fra_zoo.train.plan import Plan
 from fra_zoo.train.run_folder import RunFolder
-from fra_zoo.views.apply import make_views
-from fra_zoo.views.random import fold, sample_keys
+from fra_zoo.views.random import fold
 
 Evaluate = Callable[[Task, int], dict[str, float]]
-PREPARE = 1_000  # the word of the keys for `Task.prepare`; views have the words below it
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -139,15 +138,10 @@ class Trainer:
             batch = next(batches)
             self._window.waited += time.perf_counter() - started
             self._seed(micro)
-            moved = {name: batch[name].to(accelerator.device, non_blocking=True) for name in _columns(batch)}
-            keys = batch.get("key", batch["index"])
-            images = batch["image"].to(accelerator.device, non_blocking=True)
-            views = make_views(images, self.task.views, seed=plan.seed, epoch=epoch, index=keys)
-            made = self.task.prepare(batch, fold(sample_keys(plan.seed, epoch, keys), PREPARE))
-            moved |= {name: value.to(accelerator.device, non_blocking=True) for name, value in made.items()}
+            batch_here = ready(self.task, batch, seed=plan.seed, epoch=epoch, device=accelerator.device)
             last = micro == plan.accumulate - 1
             with nullcontext() if last else accelerator.no_sync(self.model):
-                out = self.model({"views": views, **moved})
+                out = self.model(batch_here)
                 accelerator.backward(out["loss"] / plan.accumulate)
             self._window.add(out, batch["index"], self.step)
         self.optimizer.step()
@@ -275,7 +269,3 @@ class _Window:
         numbers["samples_per_second"] = len(self.steps) * batch_size / seconds
         numbers["data_wait"] = self.waited / seconds
         return numbers
-
-
-def _columns(batch: dict[str, Any]) -> list[str]:
-    return [name for name, value in batch.items() if isinstance(value, Tensor) and name not in ("image", "bad", "key")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.methods import families, small_options
@@ -36,3 +37,12 @@ def environment() -> dict[str, str]:
 
 def run(recipe: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(recipe, *words), env=environment(), capture_output=True, text=True, timeout=300)
+
+
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    """Until a run has written something."""
+    until = time.monotonic() + 200
+    while not path.exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < until, f"{path} never came"
+        time.sleep(0.01)

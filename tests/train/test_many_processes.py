@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from fra_zoo.data import create_dataset
 from tests.data.shard_server import Server
-from tests.train.helpers import REPOSITORY, environment
+from tests.train.helpers import REPOSITORY, environment, wait_for
 
 pytestmark = pytest.mark.slow
 SMALL = [
@@ -43,14 +43,6 @@ def rank(process, number):
         if child.environ().get("RANK") == str(number) and "pretrain.py" in " ".join(child.cmdline()):
             return child
     raise AssertionError(f"no process of rank {number}")
-
-
-def wait_for(path, process):
-    until = time.monotonic() + 200
-    while not path.exists():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < until, f"{path} never came"
-        time.sleep(0.01)
 
 
 def trainer(folder, step):
