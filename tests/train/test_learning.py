@@ -35,7 +35,9 @@ SETTINGS = {
         *("--decoder_dim", "64", "--decoder_depth", "1", "--decoder_heads", "4"),
     ],
     "farl": [
-        *(*VIT, "--epochs", "10", "--lr", "2e-3", "--dim", "64", "--mim_layers", "1"),
+        *("--backbone", "test_vit", "--backbone_args", '{"patch_size": 4, "global_pool": "avg"}', "--lr", "2e-3"),
+        *("--dataset_args", '{"size": 32, "count": 2000}', "--image_size", "32", "--epochs", "7"),
+        *("--dim", "64", "--mim_layers", "1"),
         *("--text_width", "64", "--text_layers", "1", "--text_heads", "4"),
     ],
 }
