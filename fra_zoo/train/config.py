@@ -29,7 +29,7 @@ class TrainConfig:
     batch_size: Optional[int] = _help("over all processes; default: the recipe's", None)
     accumulate: int = _help("micro-batches in a step", 1)
     optimizer: Optional[str] = _help("lars, adamw, adam or sgd; default: the recipe's", None)
-    schedule: Optional[str] = _help("cosine instead of the recipe's stairs", None)
+    schedule: Optional[str] = _help("cosine: to the end, instead of the recipe's stairs or floor", None)
     lr: Optional[float] = _help("peak learning rate; default: the recipe's, scaled by batch_size / 256", None)
     weight_decay: Optional[float] = _help("default: the recipe's", None)
     warmup_epochs: Optional[float] = _help("default: the recipe's, at most a tenth of the run", None)

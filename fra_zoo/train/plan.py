@@ -88,7 +88,7 @@ def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int, e
         warmup_steps=round(warmup * steps_per_epoch),
         optimizer=config.optimizer or recipe.optimizer,
         lr=lr,
-        min_lr=max(recipe.min_lr, recipe.min_share * lr),
+        min_lr=max(recipe.min_lr, recipe.min_share * lr if config.schedule is None else 0.0),
         weight_decay=config.weight_decay if config.weight_decay is not None else recipe.weight_decay,
         save_every=config.save_every,
         save_steps=config.save_steps,
