@@ -15,7 +15,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import FRA_RECIPE
 from fra_zoo.task import Recipe
 from fra_zoo.train import run_folder
-from fra_zoo.train.config import TrainConfig
+from fra_zoo.train.config import PretrainConfig, TrainConfig
 from fra_zoo.train.optim import build_optimizer
 from fra_zoo.train.plan import make_plan, micro_batch
 from fra_zoo.train.run_folder import RunFolder
@@ -159,3 +159,32 @@ def test_resuming_drops_the_metrics_of_steps_to_come(tmp_path):
         run.log({"step": step})
     run.forget_after(2)
     assert [row["step"] for row in run.rows()] == [1, 2]
+
+
+def test_a_recipe_may_keep_a_share_of_its_peak():
+    recipe = Recipe("adamw", lr_per_256=0.1, weight_decay=0.0, warmup_epochs=0, epochs=2, batch_size=256, min_share=0.9)
+    plans = [make_plan(PretrainConfig(batch_size=512, schedule=s), recipe, 10) for s in (None, "cosine")]
+    assert [plan.rate(20) for plan in plans] == pytest.approx([0.18, 0.0])
+
+
+def test_a_restored_adam_steps_as_if_it_had_not_stopped(tmp_path):
+    """Fused steps walk through memory, so moments must lie as their channels-last weights do."""
+
+    def one_step(net, optimizer):
+        net(torch.linspace(-1, 1, 2 * 3 * 8 * 8).view(2, 3, 8, 8)).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def build():
+        torch.manual_seed(0)
+        net = nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+        return net, build_optimizer("adamw", [{"params": list(net.parameters())}], 1e-2)
+
+    whole, optimizer = build()
+    one_step(whole, optimizer)
+    place = RunFolder(tmp_path).save(1, whole, optimizer, {}, keep=1)
+    again, other = build()
+    RunFolder.load(place, again, other)
+    for net, stepper in ((whole, optimizer), (again, other)):
+        one_step(net, stepper)
+    assert again.weight.equal(whole.weight)
