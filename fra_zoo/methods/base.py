@@ -32,6 +32,9 @@ class Method(Task):
         backbone: a timm model without a classifier, or any module that gives a (b, c, h, w) map.
         image_size: side of the views in pixels.
         config: the method's options.
+
+    Class attributes: `presets`, named sets of options; `needs_text`, whether faces come with texts; `zero_init_last`,
+    whether a ResNet that is built for it starts with a zero last norm in each block.
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
