@@ -109,6 +109,14 @@ def test_every_config_is_valid(repository):
             parse([FinetuneConfig, OBJECTIVES.get(config.objective).Config], words)
 
 
+def test_every_launch_config_is_one_of_accelerate(repository):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    files = sorted((repository / "recipes" / "launch").glob("*.yaml"))
+    processes = {file.stem: load_config_from_file(str(file)).num_processes for file in files}
+    assert processes == {"eight_gpus": 8, "nodes_ddp": 32, "one_gpu": 1}
+
+
 def test_benchmark_of_predictions(real_data, pretrained, tmp_path):
     pytest.importorskip("cv2", reason="OpenCV is not installed")
     import timm

@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fra_zoo.hub.run_facts import RunFacts
+from fra_zoo.methods.base import METHODS
 from fra_zoo.weights import HEADS
 
 _OPEN_LICENSES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0")
@@ -79,7 +80,7 @@ def _what(facts: RunFacts) -> str:
     size = facts.config["pretrained_cfg"]["input_size"]
     what = f"A `{facts.config['architecture']}` for faces at {size[-1]} px"
     if facts.heads:
-        what += f", pre-trained without labels by {facts.heads['method'].upper()}"
+        what += f", pre-trained without labels by {METHODS.get(facts.heads['method']).__name__}"
     if facts.labels:
         what += f", for the expressions {', '.join(facts.labels)}"
     return what + ". Trained with fra_zoo; a plain timm model."
@@ -95,7 +96,8 @@ def _loading(facts: RunFacts, repo_id: str, heads: bool) -> str:
         f'model = fra_zoo.create_model("hf-hub:{repo_id}", pretrained=True)',
     ]
     if heads:
-        lines.append(f'method = fra_zoo.create_method("hf-hub:{repo_id}")  # heads too: method.regions(images)')
+        more = ": method.regions(images)" if hasattr(METHODS.get(facts.heads["method"]), "regions") else ""
+        lines.append(f'method = fra_zoo.create_method("hf-hub:{repo_id}")  # heads too{more}')
     lines += [
         "```",
         "",

@@ -48,34 +48,52 @@ def _cfg(size: int = 224, channels: int = 3, **more: Any) -> dict[str, Any]:
         "crop_pct": 1.0,
         "crop_mode": "squash",
         "num_classes": 0,
-        "paper_ids": "arXiv:2403.02138",
         **more,
     }
 
 
-_VGGFACE2 = "VGGFace2 faces without labels; recipes/configs/{}_vggface2.yaml"
-_BYOL: dict[str, Any] = {"paper_ids": "arXiv:2006.07733"}
-_OPEN = "research only (VGGFace2)"
+FRA_PAPER = "arXiv:2403.02138"
+
+
+def _faces(method: str, paper: str = FRA_PAPER, **more: Any) -> dict[str, Any]:
+    """Weights of a method on VGGFace2 by its config."""
+    return _cfg(
+        description=f"VGGFace2 faces without labels; recipes/configs/{method}_vggface2.yaml",
+        license="research only (VGGFace2)",
+        paper_ids=paper,
+        **more,
+    )
+
 
 ZOO: dict[str, Entry] = {
-    "fra_resnet18": Entry("resnet18", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}),
-    "fra_resnet50": Entry("resnet50", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}),
+    "fra_resnet18": Entry("resnet18", tags={"vggface2_e50": _faces("fra")}),
+    "fra_resnet50": Entry("resnet50", tags={"vggface2_e50": _faces("fra")}),
     "fra_resnet50_reduced": Entry(
         "resnet50",
         args={"layers": [3, 4, 1, 1]},
-        tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)},
+        tags={"vggface2_e50": _faces("fra")},
     ),
-    "byol_resnet18": Entry(
-        "resnet18", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("byol"), license=_OPEN, **_BYOL)}
+    "byol_resnet18": Entry("resnet18", tags={"vggface2_e50": _faces("byol", "arXiv:2006.07733")}),
+    "byol_resnet50": Entry("resnet50", tags={"vggface2_e50": _faces("byol", "arXiv:2006.07733")}),
+    "fra_vit_small_patch16_224": Entry("vit_small_patch16_224", tags={"vggface2_e50": _faces("fra")}),
+    "fra_convnext_tiny": Entry("convnext_tiny", tags={"vggface2_e50": _faces("fra")}),
+    "moco_v2_resnet50": Entry("resnet50", tags={"vggface2_e200": _faces("moco_v2", "arXiv:2003.04297")}),
+    "moco_v3_vit_base_patch16_224": Entry(
+        "vit_base_patch16_224", tags={"vggface2_e300": _faces("moco_v3", "arXiv:2104.02057")}
     ),
-    "byol_resnet50": Entry(
-        "resnet50", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("byol"), license=_OPEN, **_BYOL)}
+    "mae_vit_base_patch16_224": Entry(
+        "vit_base_patch16_224", tags={"vggface2_e800": _faces("mae", "arXiv:2111.06377", interpolation="bicubic")}
     ),
-    "fra_vit_small_patch16_224": Entry(
-        "vit_small_patch16_224", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}
-    ),
-    "fra_convnext_tiny": Entry(
-        "convnext_tiny", tags={"vggface2_e50": _cfg(description=_VGGFACE2.format("fra"), license=_OPEN)}
+    "farl_vit_base_patch16_224": Entry(
+        "vit_base_patch16_clip_quickgelu_224",
+        tags={
+            "laion_face_e16": _cfg(
+                description="LAION-Face with texts; recipes/configs/farl_laion_face.yaml",
+                license="unknown: that of the images (LAION-Face)",
+                paper_ids="arXiv:2112.03109",
+                interpolation="bicubic",
+            )
+        },
     ),
     "dmue_resnet18": Entry(
         "dmue_resnet18",
