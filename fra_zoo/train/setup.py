@@ -7,13 +7,19 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration, TorchDynamoPlugin
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    DistributedType,
+    ProjectConfiguration,
+    TorchDynamoPlugin,
+)
 
 from fra_zoo.config import json_option
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.devices import bf16_here
+from fra_zoo.errors import FraZooError
 from fra_zoo.layers.norm import join_batch_norms
 from fra_zoo.task import Task
 from fra_zoo.train.config import TrainConfig
@@ -34,10 +40,20 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
         dynamo_plugin=TorchDynamoPlugin(backend="inductor") if config.compile else None,  # pyright: ignore[reportArgumentType]
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
     )
+    check_launch(accelerator.distributed_type)
     if kind == "cuda":
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
     return accelerator
+
+
+def check_launch(how: DistributedType) -> None:
+    """Raise `FraZooError` for a way to launch that splits the weights: checkpoints and evaluation need them whole."""
+    if how in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise FraZooError(
+            f"launched with {how.value}, which splits the weights over GPUs; checkpoints would hold a part of them. "
+            "Launch with DDP: recipes/launch/eight_gpus.yaml or nodes_ddp.yaml"
+        )
 
 
 def load_data(config: TrainConfig, split: str) -> FaceData:

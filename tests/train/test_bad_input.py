@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from accelerate.utils import DistributedType
 
 from fra_zoo.cli import main
+from fra_zoo.errors import FraZooError
+from fra_zoo.train.setup import check_launch
 from tests.train.helpers import TINY
 
 
@@ -92,3 +95,10 @@ def test_nan_stops_with_step_and_samples(capsys, tmp_path, monkeypatch):
     message = fails(capsys, "pretrain", *words)
     assert "the loss is not finite at step 2; last good checkpoint:" in message
     assert "step-00000002; sample indices of the batch: [" in message
+
+
+def test_a_launch_that_splits_the_weights_is_refused():
+    for how in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
+        check_launch(how)
+    with pytest.raises(FraZooError, match="launched with FSDP, which splits the weights"):
+        check_launch(DistributedType.FSDP)
