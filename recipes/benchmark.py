@@ -51,7 +51,7 @@ def main(words: list[str]) -> None:
     from fra_zoo.devices import autocast_for
     from fra_zoo.methods import create_method
     from fra_zoo.models.build import build_backbone
-    from fra_zoo.train.budget import random_batch
+    from fra_zoo.train.budget import whole_step
     from fra_zoo.train.optim import build_optimizer
 
     (config,) = parse([BenchmarkConfig], read_words(words))
@@ -93,13 +93,7 @@ def main(words: list[str]) -> None:
         optimizer = build_optimizer(config.optimizer, method.param_groups(1e-6), 1e-3)
 
         def step() -> None:
-            batch = random_batch(method, config.batch_size, device)
-            with autocast_for(device):
-                loss = method(batch)["loss"]
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            method.after_step(0, 100)
+            whole_step(method, optimizer, config.batch_size, device)
 
         return step
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fra_zoo.data.base import MissingSplit
 from fra_zoo.data.images import SUFFIXES
+from fra_zoo.data.shards import shard_name
 
 SPLIT_NAMES = {
     "train": ("train", "training", "train_set"),
@@ -28,6 +29,15 @@ def split_folder(root: Path, split: str) -> Path | None:
 def has_splits(root: Path) -> bool:
     """Whether `root` is divided into folders of splits."""
     return any(split_folder(root, split) for split in SPLIT_NAMES)
+
+
+def of_split(files: Sequence[str], split: str) -> list[str]:
+    """The files (paths or URLs) whose name starts with the split's; without such names all are `train`."""
+    named = {
+        name: [file for file in files if shard_name(file).lower().startswith(starts)]
+        for name, starts in SPLIT_NAMES.items()
+    }
+    return named[split] or (list(files) if split == "train" and not any(named.values()) else [])
 
 
 def missing_split(name: str, split: str, root: Path, why: str) -> MissingSplit:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from fra_zoo.config import json_option, parse, read_words, said_options
@@ -124,7 +124,7 @@ def plan_words(argv: Sequence[str]) -> Budget:
         **asdict(kind.options(config.preset, said_options(given, words))),
     )
     found = budget(method, config)
-    print("\n".join(lines(found, config, method)))
+    print("\n".join(lines(found, config)))
     return found
 
 
@@ -192,16 +192,21 @@ def measure(method: Method, size: int) -> float:
     seconds = []
     for _ in range(_WARM + _TIMED):
         started = time.perf_counter()
-        batch = random_batch(network, size, device)
-        with autocast_for(device):
-            loss = network(batch)["loss"]
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        network.after_step(0, 1)
-        loss.item()
+        whole_step(network, optimizer, size, device).item()
         seconds.append(time.perf_counter() - started)
     return size / sorted(seconds[_WARM:])[_TIMED // 2]
+
+
+def whole_step(method: Method, optimizer: torch.optim.Optimizer, size: int, device: torch.device) -> Tensor:
+    """One step on noise: views, forward, backward, optimizer, moving average; gives the loss."""
+    batch = random_batch(method, size, device)
+    with autocast_for(device):
+        loss = method(batch)["loss"]
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    method.after_step(0, 100)
+    return loss.detach()
 
 
 def random_batch(method: Method, size: int, device: torch.device) -> Batch:
@@ -212,7 +217,7 @@ def random_batch(method: Method, size: int, device: torch.device) -> Batch:
     return ready(method, batch, seed=0, epoch=0, device=device)
 
 
-def lines(found: Budget, config: BudgetConfig, method: nn.Module) -> list[str]:
+def lines(found: Budget, config: BudgetConfig) -> list[str]:
     """The budget in words."""
     hardware = HARDWARE[config.gpu]
     rate = found.rate * found.scaling * config.gpus

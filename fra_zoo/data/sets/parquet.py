@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from datasets import ClassLabel, Image, load_dataset
 
 from fra_zoo.data.base import FaceData, MissingSplit, need_root, register_dataset
-from fra_zoo.data.folders import SPLIT_NAMES, missing_split
-from fra_zoo.data.sets.shards import ABOUT, hub_shards, stream
+from fra_zoo.data.folders import SPLIT_NAMES, missing_split, of_split
+from fra_zoo.data.sets.shards import about_folder, hub_shards, stream
 from fra_zoo.data.shards import find_shards
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LabelSpace
@@ -41,13 +40,11 @@ def parquet(
     files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
     if not files:
         raise FraZooError(f"dataset 'parquet' is empty: no .parquet file under {path}")
-    named = {name: [file for file in files if file.name.lower().startswith(SPLIT_NAMES[name])] for name in SPLIT_NAMES}
-    ours = named[split] or (files if split == "train" and not any(named.values()) else [])
+    ours = of_split([str(file) for file in files], split)
     if not ours:
         raise missing_split("parquet", split, path, f"no file's name starts with {' or '.join(SPLIT_NAMES[split])}")
-    dataset = load_dataset("parquet", data_files=[str(file) for file in ours], split="train")
-    about = json.loads((path / ABOUT).read_text()) if (path / ABOUT).is_file() else {}
-    return _faces(dataset, "parquet", split, (image, label, text), str(path), about)
+    dataset = load_dataset("parquet", data_files=ours, split="train")
+    return _faces(dataset, "parquet", split, (image, label, text), str(path), about_folder(str(path)))
 
 
 @register_dataset("hub")

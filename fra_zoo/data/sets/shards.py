@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fra_zoo.data.base import FaceData, MissingSplit, register_dataset
-from fra_zoo.data.folders import SPLIT_NAMES
-from fra_zoo.data.shards import FORMATS, Shards, find_shards, shard_name
+from fra_zoo.data.folders import SPLIT_NAMES, of_split
+from fra_zoo.data.shards import FORMATS, Shards, find_shards
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
 
@@ -42,13 +42,10 @@ def shards(
 
 def stream(files: list[str], split: str, names: tuple[str, str, str], source: str, labels: str | None) -> FaceData:
     """A streaming split of shards."""
-    starts = {
-        name: [file for file in files if shard_name(file).lower().startswith(SPLIT_NAMES[name])] for name in SPLIT_NAMES
-    }
-    ours = starts[split] or (files if split == "train" and not any(starts.values()) else [])
+    ours = of_split(files, split)
     if not ours:
         raise MissingSplit(f"no shard of split '{split}' in {source}: no name starts with {SPLIT_NAMES[split][0]}")
-    about = _about(source)
+    about = about_folder(source)
     space = LabelSpace(about["label_space"], tuple(about["classes"])) if about.get("classes") else None
     if labels is not None:
         if labels not in LABEL_SPACES:
@@ -69,6 +66,7 @@ def hub_shards(repo: str) -> list[str]:
     return found
 
 
-def _about(source: str) -> dict[str, Any]:
+def about_folder(source: str) -> dict[str, Any]:
+    """What `fra-zoo data convert` said of a folder, or {}."""
     file = Path(source, ABOUT)
     return json.loads(file.read_text()) if file.is_file() else {}
