@@ -28,6 +28,7 @@ from typing import Any
 import torch
 
 from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.cpu import use_cpu
 from fra_zoo.errors import one_line_errors
 
 
@@ -38,6 +39,7 @@ class BenchmarkConfig:
     image_size: int = 112
     batch_size: int = 16
     rounds: int = 5
+    threads: int | None = None
     methods: list[str] = field(default_factory=lambda: ["fra", "byol"])
     method_args: str = "{}"
     optimizer: str = "lars"
@@ -57,6 +59,7 @@ def main(words: list[str]) -> None:
     (config,) = parse([BenchmarkConfig], read_words(words))
     if config.photos is not None:
         return predictions(config)
+    use_cpu(config.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     options = json_option("backbone_args", config.backbone_args)
     size = config.image_size

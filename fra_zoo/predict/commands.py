@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from fra_zoo.config import parse, place_words
+from fra_zoo.cpu import use_cpu
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.models.preprocessing import clean_view, own_preprocessing
@@ -35,6 +36,7 @@ class PredictConfig:
     picture: str | None = field(default=None, metadata={"help": "annotated picture to write; a grid for many images"})
     every: int = field(default=1, metadata={"help": "take every so many-th frame of a video"})
     batch_size: int = field(default=64, metadata={"help": "faces in a pass"})
+    threads: int | None = field(default=None, metadata={"help": "CPU threads; default: all cores"})
 
 
 @dataclass
@@ -50,6 +52,7 @@ def predict_words(words: Sequence[str]) -> None:
     (config,) = parse([PredictConfig], rest)
     if config.model is None:
         raise FraZooError("predict needs --model: a run folder, an export, or hf-hub:ORG/NAME")
+    use_cpu(config.threads)
     predictor = Predictor(config.model, detector=config.detector, regions=config.regions, batch_size=config.batch_size)
     about = {"source": source, "model": config.model, "detector": config.detector, "every": config.every}
     journal = Journal(config.out, about) if config.out else None

@@ -20,6 +20,7 @@ def write_about(file: Path, recipe: str, argv: Sequence[str], seconds: float, pr
     about: dict[str, Any] = {
         "command": f"accelerate launch recipes/{recipe}.py {_command(argv)}".rstrip(),
         "hardware": hardware(processes),
+        "threads": torch.get_num_threads(),
         "seconds": round(seconds, 1),
     }
     file.write_text(json.dumps(about, indent=2) + "\n")

@@ -12,6 +12,7 @@ import torch
 from accelerate.utils import set_seed
 
 from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.base import numbered_rows
 from fra_zoo.data.loading import FaceLoader, Faces
@@ -36,6 +37,7 @@ class Assessment:
     """A model, its view, and the data it is evaluated on."""
 
     def __init__(self, config: EvaluateConfig) -> None:
+        use_cpu(config.threads)
         set_seed(config.seed)
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from fra_zoo.config import json_option, parse, read_words, said_options
+from fra_zoo.cpu import use_cpu
 from fra_zoo.devices import autocast_for
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.methods import create_method
@@ -187,6 +188,7 @@ def _kept_bytes(method: Method, count: int) -> int:
 def measure(method: Method, size: int) -> float:
     """Images/s of whole steps on this machine's device: views, forward, backward, optimizer, moving average."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    use_cpu()
     network: Any = method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer("sgd", network.param_groups(0.0), 0.0)
     seconds = []

@@ -34,6 +34,7 @@ class TrainConfig:
     weight_decay: Optional[float] = _help("default: the recipe's", None)
     warmup_epochs: Optional[float] = _help("default: the recipe's, at most a tenth of the run", None)
     precision: str = _help("auto (bf16 where the hardware has it), bf16, fp16 or fp32", "auto")
+    threads: Optional[int] = _help("CPU threads of each process; default: all cores, shared among the processes", None)
     compile: bool = _help("torch.compile the task", False)
     join_batch_norm: bool = _help("batch norm over all processes", False)
     workers: int = _help("decoding processes (streaming: threads), when nothing is cached", 0)
@@ -58,7 +59,7 @@ class TrainConfig:
         _one_of("cache", self.cache, ("none", "ram", "device"))
         for name in ("image_size", "accumulate", "save_every", "keep", "log_every"):
             _positive(name, getattr(self, name))
-        for name in ("epochs", "batch_size", "max_steps", "load_size", "steps_per_epoch", "save_steps"):
+        for name in ("epochs", "batch_size", "max_steps", "load_size", "steps_per_epoch", "save_steps", "threads"):
             if getattr(self, name) is not None:
                 _positive(name, getattr(self, name))
         json_option("dataset_args", self.dataset_args)
@@ -130,6 +131,7 @@ class EvaluateConfig:
     image_size: Optional[int] = _help("side in pixels; default: the model's", None)
     load_size: Optional[int] = _help("side to decode to, pixels; default: the model's", None)
     seed: int = _help("of a fresh model", 0)
+    threads: Optional[int] = _help("CPU threads; default: all cores", None)
     output: Optional[str] = _help("file for the numbers (JSON)", None)
 
 

@@ -71,6 +71,7 @@ class Trainer:
         self.state = self.run.load(checkpoint, self.task, self.optimizer.optimizer)
         self.step = self.state.pop("step")
         self._say_other_processes(int(self.state.get("processes") or self.accelerator.num_processes))
+        self._say_other_threads(int(self.state.get("threads") or torch.get_num_threads()))
         self.loader.restore(self.state.get("loaders", []))
         if self.accelerator.is_main_process:
             self.run.forget_after(self.step)
@@ -85,6 +86,14 @@ class Trainer:
             "batch norms that are not joined see batches of another size, dropout draws other numbers, and sums are "
             f"rounded otherwise{stream}. The result is as good, not bit-identical."
         )
+
+    def _say_other_threads(self, before: int) -> None:
+        now = torch.get_num_threads()
+        if before != now and self.accelerator.device.type == "cpu" and self.accelerator.is_main_process:
+            tqdm.write(
+                f"resumed on {now} CPU thread(s), before on {before}: sums are rounded otherwise. The result is as "
+                f"good, not bit-identical; --threads {before} keeps it so."
+            )
 
     def fit(self) -> bool:
         """Train to the end of the plan; False if a signal stopped it early, after a checkpoint."""
@@ -193,7 +202,7 @@ class Trainer:
         """Checkpoint and export, once the loss is known to be finite."""
         self._check_finite()
         self._count_time()
-        self.state["processes"] = self.accelerator.num_processes
+        self.state |= {"processes": self.accelerator.num_processes, "threads": torch.get_num_threads()}
         self.state["loaders"] = gather_object([self.loader.state()])
         if self.accelerator.is_main_process:
             self.run.save(self.step, self.task, self.optimizer.optimizer, self.state, self.plan.keep)

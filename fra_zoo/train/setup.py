@@ -15,6 +15,7 @@ from accelerate.utils import (
 )
 
 from fra_zoo.config import json_option
+from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.data.streaming import ShardLoader
@@ -28,7 +29,7 @@ from fra_zoo.train.plan import Plan
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
-    """Precision, compilation, trackers and DDP settings; batch norm buffers stay each process's own."""
+    """Precision, compilation, threads, trackers and DDP settings; batch norm buffers stay each process's own."""
     kind = "cuda" if torch.cuda.is_available() else "cpu"
     precision = config.precision
     if precision == "auto":
@@ -41,6 +42,7 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
     )
     check_launch(accelerator.distributed_type)
+    use_cpu(config.threads)
     if kind == "cuda":
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
