@@ -122,7 +122,8 @@ class RunFolder:
 # What may differ when a run is continued: it does not change the weights.
 _MAY_CHANGE = {
     "output", "root", "probe_root", "max_steps", "workers", "cache", "resume", "save_every", "save_steps", "keep",
-    "evaluate_every", "log_every", "threads", "tracker", "bad_images_limit", "shard_seconds", "versions", "probe_images",
+    "evaluate_every", "log_every", "threads", "tracker", "bad_images_limit", "shard_seconds", "versions",
+    "probe_images",
 }  # fmt: skip
 
 
