@@ -6,6 +6,7 @@ import torch
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.methods import create_method
+from fra_zoo.views.places import crop_place, mirrored
 
 SMALL = {
     "byol": {"dim": 16, "hidden_dim": 32},
@@ -49,14 +50,23 @@ def make(name, backbone=None, preset=None, **options):
         return create_method(name, "test_vit", image_size=64, preset=preset, **options)
 
 
+def random_places(count, dtype):
+    """Places of crops of half the side or more, some of them mirrored."""
+    size, corner = 0.5 + 0.5 * torch.rand(count), torch.rand(count, 2)
+    left, top = (corner * (1.0 - size)[:, None]).unbind(1)
+    place = crop_place(top, left, size, size, (1, 1))
+    return mirrored(place, torch.rand(count) < 0.5).to(dtype)
+
+
 def complete(method, views, keys=None):
-    """A batch with what the method makes of it on the host."""
+    """A batch with the views' places and what the method makes of it on the host."""
     count = len(views[0])
     batch = {"views": views, "text": [TEXTS[i % len(TEXTS)] for i in range(count)]}
     keys = torch.arange(count) if keys is None else keys
     made = method.prepare(batch, keys)
     made = {name: v.to(views[0].dtype) if v.is_floating_point() else v for name, v in made.items()}
-    return {"views": views, **made}
+    places = [random_places(count, views[0].dtype) for _ in views]
+    return {"views": views, "places": places, **made}
 
 
 def batch_for(method, size=4):

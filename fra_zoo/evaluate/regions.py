@@ -1,4 +1,4 @@
-"""Region score: how well learned heatmaps match true facial regions, where masks are known (synthetic faces)."""
+"""Region score: what learned heatmaps know of the true parts of a face, where masks are known (drawn faces)."""
 
 from __future__ import annotations
 
@@ -21,49 +21,68 @@ from fra_zoo.views.spec import ViewSpec
 def region_score(
     task: Any, loader: FaceLoader, view: ViewSpec, device: torch.device | str = "cpu", images: int = 512
 ) -> dict[str, float]:
-    """`region_iou` and `region_purity` of a method's heatmaps on faces with masks; {} where there are none.
+    """The numbers of `score` for a method's heatmaps on faces with masks; {} where there are none.
 
     Heatmaps are enlarged to the masks' size and every pixel goes to its strongest region.
     """
     rows = loader.faces.data.dataset
     if "mask" not in rows.column_names:
         return {}
-    count = torch.zeros(0)
+    counts: list[Tensor] = []
     done = 0
     for batch in loader.epoch(0):
         (x,) = make_views(batch["image"].to(device), [view.clean()], seed=0, epoch=0, index=batch["index"])
         maps = task.regions(x).float().cpu()
         masks = torch.stack([decode_mask(rows[i]["mask"], view.size) for i in batch["index"].tolist()])
         found = F.interpolate(maps, size=masks.shape[1:], mode="bilinear", align_corners=False).argmax(1)
-        count = _grow(count, overlap(found, masks, maps.shape[1]))
+        counts.append(overlap(found, masks, maps.shape[1]))
         done += len(masks)
         if done >= images:
             break
-    return score(count)
+    width = max(count.shape[2] for count in counts)
+    return score(torch.cat([F.pad(count, (0, width - count.shape[2])) for count in counts]))
 
 
-def overlap(found: Int[Tensor, "b h w"], true: Int[Tensor, "b h w"], regions: int) -> Float[Tensor, "regions true"]:
-    """Pixels that each learned region shares with each true one."""
-    width = int(true.max()) + 1
-    flat = found.flatten() * width + true.flatten()
-    return torch.bincount(flat, minlength=regions * width).view(regions, width).double()
+def overlap(found: Int[Tensor, "b h w"], true: Int[Tensor, "b h w"], regions: int) -> Float[Tensor, "b regions parts"]:
+    """Pixels of each face that each learned region shares with each true part."""
+    parts = int(true.max()) + 1
+    face = torch.arange(len(found))[:, None, None]
+    flat = ((face * regions + found) * parts + true).flatten()
+    return torch.bincount(flat, minlength=len(found) * regions * parts).view(-1, regions, parts).double()
 
 
-def score(count: Float[Tensor, "regions true"]) -> dict[str, float]:
-    """From shared pixels to numbers from 0 to 1.
+def score(count: Float[Tensor, "b regions parts"]) -> dict[str, float]:
+    """From shared pixels to numbers.
 
-    `region_iou`: for every true region the best intersection over union with a learned one, averaged.
-    `region_purity`: share of pixels whose learned region mostly is the true region that they are in.
+    `region_mi`: mutual information of a pixel's region and its true part, in nats; regions that say nothing of the
+    face have 0, and none can have more than the entropy of the parts. `region_nmi`: the same over the mean of both
+    entropies, from 0 to 1 (Strehl and Ghosh 2002). `region_iou`: every region is taken for the part that it mostly
+    lies on; mean over the parts of intersection over union, a part that no region is taken for having 0.
+    `region_purity`: share of pixels whose region is taken for their part. `region_told_by_face`: share of the regions'
+    entropy that the face alone tells, from 0 to 1; above 0 where regions stand for kinds of faces instead of parts.
     """
-    union = count.sum(0, keepdim=True) + count.sum(1, keepdim=True) - count
-    present = count.sum(0) > 0
-    iou = (count / union.clamp(min=1)).amax(0)[present]
-    return {"region_iou": iou.mean().item(), "region_purity": (count.amax(1).sum() / count.sum()).item()}
+    table = count.sum(0)
+    information = mutual_information(table)
+    regions, parts = entropy(table.sum(1)), entropy(table.sum(0))
+    taken = F.one_hot(table.argmax(1), table.shape[1]).double()  # (regions, parts)
+    found = taken.T @ table  # pixels taken for a part (rows) of each true part
+    hit, present = found.diagonal(), table.sum(0) > 0
+    union = (found.sum(1) + found.sum(0) - hit).clamp(min=1.0)
+    return {
+        "region_mi": information.item(),
+        "region_nmi": (2.0 * information / (regions + parts).clamp(min=1e-12)).item(),
+        "region_iou": (hit / union)[present].mean().item(),
+        "region_purity": (hit.sum() / table.sum()).item(),
+        "region_told_by_face": (mutual_information(count.sum(2)) / regions.clamp(min=1e-12)).item(),
+    }
 
 
-def _grow(total: Tensor, more: Tensor) -> Tensor:
-    """Sum of two tables whose number of true regions may differ."""
-    if total.numel() == 0:
-        return more
-    width = max(total.shape[1], more.shape[1])
-    return F.pad(total, (0, width - total.shape[1])) + F.pad(more, (0, width - more.shape[1]))
+def entropy(count: Float[Tensor, " n"]) -> Float[Tensor, ""]:
+    """Entropy of a table of counts, in nats."""
+    share = count / count.sum()
+    return -torch.xlogy(share, share).sum()
+
+
+def mutual_information(count: Float[Tensor, "n m"]) -> Float[Tensor, ""]:
+    """Mutual information of rows and columns of a table of counts, in nats."""
+    return (entropy(count.sum(1)) + entropy(count.sum(0)) - entropy(count.flatten())).clamp(min=0.0)

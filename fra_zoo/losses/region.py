@@ -9,7 +9,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fra_zoo.distributed import mean_across_processes
@@ -37,9 +37,24 @@ def relation_cross_entropy(
     student: Float[Tensor, "pixels n"],
     teacher: Float[Tensor, "pixels n"],
     student_temperature: float,
+    weight: Float[Tensor, " pixels"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean over pixels of the cross-entropy between assignment logits and the target's probabilities."""
-    return -(teacher * F.log_softmax(student / student_temperature, dim=1)).sum(1).mean()
+    """Cross-entropy between assignment logits and the target's probabilities, its mean over the pixels.
+
+    With `weight`, each pixel has its own weight in the sum instead of the same share.
+    """
+    entropy = -(teacher * F.log_softmax(student / student_temperature, dim=1)).sum(1)
+    return entropy.mean() if weight is None else weight.to(entropy.dtype) @ entropy
+
+
+def cells_within(inside: Bool[Tensor, "b h w"]) -> Float[Tensor, " pixels"]:
+    """Weights with which a sum over pixels is the mean over faces of the mean over each face's cells inside.
+
+    A face without such a cell weighs nothing. Nothing depends on other faces, so on any number of processes the
+    gradient is that of one.
+    """
+    weight = inside.flatten(1).float()
+    return (weight / weight.sum(1, keepdim=True).clamp(min=1.0) / len(weight)).flatten()
 
 
 def mean_entropy_gap(student: Float[Tensor, "pixels n"], temperature: float) -> Float[Tensor, ""]:
@@ -49,6 +64,12 @@ def mean_entropy_gap(student: Float[Tensor, "pixels n"], temperature: float) -> 
     """
     mean = mean_across_processes((student / temperature).softmax(1).mean(0))
     return math.log(student.shape[1]) + torch.xlogy(mean, mean).sum()
+
+
+def mean_entropy_gap_within(student: Float[Tensor, "b n h w"], temperature: float) -> Float[Tensor, ""]:
+    """`mean_entropy_gap` of every face by itself, its mean over the faces."""
+    mean = (student / temperature).softmax(1).mean((2, 3))
+    return math.log(student.shape[1]) + torch.xlogy(mean, mean).sum(1).mean()
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Sinkhorn balancing of assignments."""
+"""Sinkhorn balancing of assignments, over the batch or within each face."""
 
 from __future__ import annotations
 
@@ -22,3 +22,16 @@ def sinkhorn(scores: Float[Tensor, "samples n"], iterations: int = 3) -> Float[T
         q = q / sum_across_processes(q.sum(0, keepdim=True)) / scores.shape[1]
         q = q / q.sum(1, keepdim=True) / samples
     return q * samples
+
+
+@torch.no_grad()
+def sinkhorn_within(logits: Float[Tensor, "b n h w"], iterations: int = 3) -> Float[Tensor, "b n h w"]:
+    """Assignments of every face by itself: each region is used alike over the face's cells, each cell sums to 1.
+
+    Takes logits, and works on logarithms, since within one face a region's scores may all round to 0. Nothing passes
+    between faces, so nothing passes between processes.
+    """
+    q = logits.flatten(2).log_softmax(1)
+    for _ in range(iterations):
+        q = q.log_softmax(2).log_softmax(1)
+    return q.exp().unflatten(2, logits.shape[2:])

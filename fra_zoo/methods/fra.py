@@ -18,23 +18,26 @@ from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
 from fra_zoo.distributed import mean_across_processes
-from fra_zoo.errors import FraZooError
+from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import MLPHead, apply_per_pixel, apply_per_region
 from fra_zoo.layers.region_decoder import RegionDecoder
 from fra_zoo.losses.cosine import cosine_distance, cross_region_similarity
 from fra_zoo.losses.region import (
+    cells_within,
     heatmaps,
     mean_entropy_gap,
+    mean_entropy_gap_within,
     pool_regions,
     region_sharpness,
     region_similarity,
     region_usage_entropy,
     relation_cross_entropy,
 )
-from fra_zoo.losses.sinkhorn import sinkhorn
+from fra_zoo.losses.sinkhorn import sinkhorn, sinkhorn_within
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
 from fra_zoo.task import Batch, Recipe
+from fra_zoo.views.places import carry
 
 PROTOTYPE_MOMENTUM = 0.9
 
@@ -53,7 +56,10 @@ class FRAConfig(MomentumConfig):
         beta: sharpness of the heatmaps, `softmax(beta * s)`.
         global_weight: share of the whole face in the consistency loss (lambda_c).
         relation_weight: weight of the semantic relation loss.
+        tie_views: compare a pixel with the target's assignment of the *other* view at the same place of the face, so
+            that a region has to follow the face; False compares with the same view, as published.
         student_temperature, teacher_temperature: of the assignments in that loss.
+        balance: over which pixels all regions are used alike: those of each `face`, or of the `batch`, as published.
         balance_teacher: Sinkhorn iterations on the target's assignments; 0 is off.
         mean_entropy_weight: weight of the pull towards using all regions alike.
         uniformity_weight: weight of the push between different regions of a face (published code: 0.02).
@@ -71,9 +77,11 @@ class FRAConfig(MomentumConfig):
     dropout: float = 0.1
     beta: float = 10.0
     global_weight: float = 0.5
-    relation_weight: float = 0.1
+    relation_weight: float = 4.0
+    tie_views: bool = True
     student_temperature: float = 0.1
-    teacher_temperature: float = 0.04
+    teacher_temperature: float = 0.02
+    balance: str = "face"
     balance_teacher: int = 3
     mean_entropy_weight: float = 1.0
     uniformity_weight: float = 0.0
@@ -88,6 +96,8 @@ class FRAConfig(MomentumConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.balance not in ("face", "batch"):
+            raise FraZooError(f"balance '{self.balance}' is unknown; {nearest(self.balance, ('face', 'batch'))}")
         if self.regions < 2:
             raise FraZooError(f"regions {self.regions} is too few: the heatmaps are a softmax over at least 2")
         if self.dim % self.decoder_heads or self.dim % 2:
@@ -164,10 +174,21 @@ class FRA(MomentumMethod):
     zero_init_last = False
     recipe = Recipe("lars", lr_per_256=0.45, weight_decay=1e-6, warmup_epochs=10, epochs=50, batch_size=512)
     presets = {
+        "paper": {
+            "local_hidden_dim": 4096,
+            "relation_weight": 0.4,
+            "tie_views": False,
+            "teacher_temperature": 0.04,
+            "balance": "batch",
+        },
         "official": {
             "local_hidden_dim": 4096,
             "decoder_layers": 2,
             "beta": 1.0,
+            "relation_weight": 0.1,
+            "tie_views": False,
+            "teacher_temperature": 0.04,
+            "balance": "batch",
             "balance_teacher": 3,
             "mean_entropy_weight": 1.0,
             "uniformity_weight": 0.02,
@@ -215,7 +236,7 @@ class FRA(MomentumMethod):
         whole_21, regions_21 = self._consistency(online[1], target[0])
         whole, regions = whole_12 + whole_21, regions_12 + regions_21
         weight = self.config.global_weight
-        relation = (self._relation(online[0], target[0]) + self._relation(online[1], target[1])) / 2.0
+        relation = self._relation(online, target, batch)
         loss = weight * whole + (1.0 - weight) * regions + self.config.relation_weight * relation
         return {
             "loss": loss,
@@ -237,14 +258,49 @@ class FRA(MomentumMethod):
             regions = regions + self.config.uniformity_weight * cross_region_similarity(p_regions, t_regions)
         return cosine_distance(full_precision(p), full_precision(target.z)).mean(), regions
 
-    def _relation(self, online: FRAOutput, target: FRAOutput) -> Tensor:
-        """Cross-entropy of pixel-to-region assignments, online against target, same view."""
+    def _relation(self, online: list[FRAOutput], target: list[FRAOutput], batch: Batch) -> Tensor:
+        """Cross-entropy of pixel-to-region assignments, online against target, mean over the views."""
         config = self.config
-        student, logits = (o.similarity.permute(0, 2, 3, 1).flatten(0, 2) for o in (online, target))
-        teacher = (logits / config.teacher_temperature).softmax(1)
-        if config.balance_teacher:
-            teacher = sinkhorn(teacher, config.balance_teacher)
-        loss = relation_cross_entropy(student, teacher, config.student_temperature)
-        if config.mean_entropy_weight:
-            loss = loss + config.mean_entropy_weight * mean_entropy_gap(student, config.student_temperature)
-        return loss
+        teachers = [self._assignments(view.similarity) for view in target]
+        loss = torch.zeros((), device=online[0].similarity.device)
+        for here, view in enumerate(online):
+            teacher, weight = teachers[here], None
+            if config.tie_views:
+                there = 1 - here
+                teacher, inside = carry(teachers[there], _place(batch, here), _place(batch, there))
+                weight = cells_within(inside)
+            student = _rows(view.similarity)
+            loss = loss + relation_cross_entropy(student, _rows(teacher), config.student_temperature, weight)
+            if config.mean_entropy_weight:
+                gap = (
+                    mean_entropy_gap_within(view.similarity, config.student_temperature)
+                    if config.balance == "face"
+                    else mean_entropy_gap(student, config.student_temperature)
+                )
+                loss = loss + config.mean_entropy_weight * gap
+        return loss / len(online)
+
+    def _assignments(self, similarity: Tensor) -> Float[Tensor, "b n h w"]:
+        """The target's assignments of pixels to regions, balanced."""
+        config = self.config
+        logits = similarity / config.teacher_temperature
+        if config.balance == "face":
+            return sinkhorn_within(logits, config.balance_teacher)
+        teacher = logits.softmax(1)
+        if not config.balance_teacher:
+            return teacher
+        balanced = sinkhorn(_rows(teacher), config.balance_teacher)
+        return balanced.view(len(teacher), *teacher.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+def _rows(maps: Float[Tensor, "b n h w"]) -> Float[Tensor, "pixels n"]:
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def _place(batch: Batch, view: int) -> Tensor:
+    if "places" not in batch:
+        raise FraZooError(
+            "fra ties regions across the views and needs batch['places'] (fra_zoo.views.apply.place_views); "
+            "without them give tie_views=False"
+        )
+    return batch["places"][view]

@@ -15,12 +15,14 @@ from fra_zoo.config import json_option, parse, read_words
 from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.base import numbered_rows
+from fra_zoo.data.landmarks import read_landmarks
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.data.pairs import read_pairs
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.base import EVALUATORS, Features, embed_faces
 from fra_zoo.evaluate.fer import fer
 from fra_zoo.evaluate.knn import knn
+from fra_zoo.evaluate.landmarks import landmark_score
 from fra_zoo.evaluate.probe import probe
 from fra_zoo.evaluate.regions import region_score
 from fra_zoo.evaluate.verification import verification
@@ -123,6 +125,15 @@ def _regions(it: Assessment) -> Numbers:
     return numbers
 
 
+def _landmarks(it: Assessment) -> Numbers:
+    if it.config.landmarks is None:
+        raise FraZooError("landmarks needs --landmarks FILE, a table of points by recipes/landmarks.py")
+    data = it.data("train")
+    landmarks = read_landmarks(it.config.landmarks, len(data)).cropped(it.config.center_crop)
+    some = it.loader(data.select(landmarks.row.tolist()))
+    return landmark_score(_method(it, "landmarks"), some, it.view, landmarks.points, it.device)
+
+
 _KINDS: dict[str, Callable[[Assessment], Numbers]] = {
     "probe": _probe,
     "knn": _knn,
@@ -130,6 +141,7 @@ _KINDS: dict[str, Callable[[Assessment], Numbers]] = {
     "verification": _verification,
     "regions": _regions,
     "zero_shot": _zero_shot,
+    "landmarks": _landmarks,
 }
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fra_zoo.task import Batch, Task
-from fra_zoo.views.apply import make_views
+from fra_zoo.views.apply import place_views
 from fra_zoo.views.random import fold, sample_keys
 
 _PREPARE = 1_000  # the word of the keys for `Task.prepare`; views have the words below it
@@ -29,7 +29,11 @@ def ready(task: Task, batch: dict[str, Any], *, seed: int, epoch: int, device: t
         return x.to(device, non_blocking=True)
 
     keys = batch.get("key", batch["index"])
-    views = make_views(put(batch["image"]), task.views, seed=seed, epoch=epoch, index=keys)
+    views = place_views(put(batch["image"]), task.views, seed=seed, epoch=epoch, index=keys)
     columns = {name: x for name, x in batch.items() if isinstance(x, Tensor) and name not in _ELSEWHERE}
     columns |= task.prepare(batch, fold(sample_keys(seed, epoch, keys), _PREPARE))
-    return {"views": views, **{name: put(x) for name, x in columns.items()}}
+    return {
+        "views": [view.images for view in views],
+        "places": [put(view.place.float()) for view in views],
+        **{name: put(x) for name, x in columns.items()},
+    }

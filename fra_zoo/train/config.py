@@ -120,13 +120,14 @@ class EvaluateConfig:
     pretrained: bool = _help("load the published weights of a name", False)
     model_args: str = _help("options of the model, as JSON", "{}")
     evaluators: str = _help(
-        "names, with commas between: probe, knn, fer, verification, regions, zero_shot", "probe,knn"
+        "names, with commas between: probe, knn, fer, verification, regions, landmarks, zero_shot", "probe,knn"
     )
     dataset: str = _help("registered dataset", "synthetic-faces")
     root: Optional[str] = _help("folder, file or Hub name of the dataset", None)
     dataset_args: str = _help("options of the dataset, as JSON", "{}")
     test: bool = _help("probe and knn: look at the test split as well", False)
     pairs: Optional[str] = _help("verification: a file like LFW's pairs.txt, where the dataset brings no pairs", None)
+    landmarks: Optional[str] = _help("landmarks: a table of points by recipes/landmarks.py", None)
     center_crop: float = _help("share of the side that is kept around the centre", 1.0)
     image_size: Optional[int] = _help("side in pixels; default: the model's", None)
     load_size: Optional[int] = _help("side to decode to, pixels; default: the model's", None)

@@ -23,8 +23,9 @@ _PANELS = [
     ("loss", ["loss", "loss_whole", "loss_regions", "loss_relation", "loss_contrast", "loss_masked"]),
     ("accuracy on valid", ["probe_accuracy", "knn_accuracy", "zero_shot_accuracy"]),
     ("collapse", ["feature_std", "region_usage", "region_sharpness"]),
-    ("regions", ["region_iou", "region_purity"]),
+    ("regions", ["region_mi", "region_nmi", "region_iou", "region_purity", "region_told_by_face"]),
 ]
+_SAID = ("accuracy on valid", "regions")  # the panels whose first and last numbers are printed at the end
 
 
 class Monitor:
@@ -96,7 +97,7 @@ class Monitor:
         """Curves of the whole run, and what it came to."""
         rows = self.run.rows()
         plot.curves(rows, _PANELS, self.run.path / "curves.png")
-        for name in ("probe_accuracy", "knn_accuracy", "zero_shot_accuracy", "region_iou", "region_purity"):
+        for name in (name for title, names in _PANELS if title in _SAID for name in names):
             values = [row[name] for row in rows if name in row]
             if values:
                 print(f"{name}: {values[0]:.3f} untrained, {values[-1]:.3f} trained")

@@ -7,12 +7,13 @@ the device: no synchronisation, and an operation costs only for the samples it i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from fra_zoo.views import ops, warp
+from fra_zoo.views import ops, places, warp
 from fra_zoo.views.photometric import photometric
 from fra_zoo.views.random import fold, sample_keys, uniform
 from fra_zoo.views.spec import ViewSpec, Warp
@@ -26,12 +27,29 @@ def make_views(
     images: UInt8[Tensor, "b 3 h w"], specs: Sequence[ViewSpec], *, seed: int, epoch: int, index: Int[Tensor, " b"]
 ) -> list[Float[Tensor, "b _ _ _"]]:
     """One normalised batch for each spec, channels-last; `index` (CPU) is the samples' numbers in the dataset."""
+    return [view.images for view in place_views(images, specs, seed=seed, epoch=epoch, index=index)]
+
+
+class View(NamedTuple):
+    """A batch of views and where each lies in its image (`fra_zoo.views.places`), on the CPU.
+
+    A view has one channel if it is photometric, else three.
+    """
+
+    images: Float[Tensor, "b c s s"]
+    place: Float[Tensor, "b 2 3"]
+
+
+def place_views(
+    images: UInt8[Tensor, "b 3 h w"], specs: Sequence[ViewSpec], *, seed: int, epoch: int, index: Int[Tensor, " b"]
+) -> list[View]:
+    """`make_views`, with the places."""
     keys = sample_keys(seed, epoch, index)
     return [make_view(images, spec, fold(keys, number)) for number, spec in enumerate(specs)]
 
 
-def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor, " b"]) -> Float[Tensor, "b c s s"]:
-    """One view, of one channel if it is photometric, else three; `keys` (CPU) decide every draw."""
+def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor, " b"]) -> View:
+    """One view of each image; `keys` (CPU) decide every draw."""
     draw = iter(uniform(keys, DRAWS).unbind(1))
     device = images.device
 
@@ -42,9 +60,9 @@ def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor
     if spec.noise_prob > 0:
         x = _noise(x, spec, fold(keys, _NOISE), put)
     if spec.warp is None:
-        x = _crop_resize_flip(x, spec, draw, put)
+        x, place = _crop_resize_flip(x, spec, draw, put)
     else:
-        x = _warp_flip(x, spec, spec.warp, fold(keys, _WARP), put)
+        x, place = _warp_flip(x, spec, spec.warp, fold(keys, _WARP), put)
 
     def on_some(x: Tensor, chosen: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """`change(images, where)` for the chosen samples alone."""
@@ -75,20 +93,20 @@ def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor
     radius = max(1, int(4.0 * spec.blur_sigma[1] + 0.5))
     x = on_some(x, blur, lambda v, i: _blur(v, put(sigma[i]), min(radius, spec.size - 1)))
     x = on_some(x, next(draw) < spec.solarize_prob, lambda v, _: ops.solarize(v, spec.solarize_threshold))
-    x = _move(x, spec, draw, on_some, put)
+    x, place = _move(x, place, spec, draw, on_some, put)
     if spec.photometric:
         x = photometric(x)
     else:
         mean, std = (torch.tensor(value, device=device)[:, None, None] for value in (spec.mean, spec.std))
         x = (x - mean) / std
-    return _erase(x, spec, draw, put).contiguous(memory_format=torch.channels_last)
+    return View(_erase(x, spec, draw, put).contiguous(memory_format=torch.channels_last), place)
 
 
 def _between(u: Tensor, low: float, high: float) -> Tensor:
     return low + (high - low) * u
 
 
-def _crop_resize_flip(x: Tensor, spec: ViewSpec, draw, put) -> Tensor:
+def _crop_resize_flip(x: Tensor, spec: ViewSpec, draw, put) -> tuple[Tensor, Tensor]:
     height, width = x.shape[2:]
     tries = [(next(draw), next(draw)) for _ in range(_RRC_TRIES)]
     place_y, place_x, flip = next(draw), next(draw), next(draw) < spec.flip_prob
@@ -99,11 +117,13 @@ def _crop_resize_flip(x: Tensor, spec: ViewSpec, draw, put) -> Tensor:
         crop_h, crop_w = torch.full_like(place_y, height), torch.full_like(place_x, width)
     else:
         crop_h, crop_w = _crop_sizes(tries, spec, height, width)
-    rows = ops.resize_matrix(put(place_y * (height - crop_h)), put(crop_h), height, spec.size, spec.interpolation)
-    columns = ops.resize_matrix(put(place_x * (width - crop_w)), put(crop_w), width, spec.size, spec.interpolation)
+    top, left = place_y * (height - crop_h), place_x * (width - crop_w)
+    rows = ops.resize_matrix(put(top), put(crop_h), height, spec.size, spec.interpolation)
+    columns = ops.resize_matrix(put(left), put(crop_w), width, spec.size, spec.interpolation)
     flipped = flip.to(x.device, non_blocking=True)[:, None, None]
     columns = torch.where(flipped, columns.flip(1), columns)
-    return ops.separable(x, rows, columns).clamp_(0.0, 1.0)
+    place = places.crop_place(top, left, crop_h, crop_w, (height, width))
+    return ops.separable(x, rows, columns).clamp_(0.0, 1.0), places.mirrored(place, flip)
 
 
 def _noise(x: Tensor, spec: ViewSpec, keys: Tensor, put) -> Tensor:
@@ -120,7 +140,7 @@ def _noise(x: Tensor, spec: ViewSpec, keys: Tensor, put) -> Tensor:
     return x.index_add(0, where.to(x.device, non_blocking=True), put(noise)).clamp_(0.0, 1.0)
 
 
-def _warp_flip(x: Tensor, spec: ViewSpec, ranges: Warp, keys: Tensor, put) -> Tensor:
+def _warp_flip(x: Tensor, spec: ViewSpec, ranges: Warp, keys: Tensor, put) -> tuple[Tensor, Tensor]:
     u = uniform(keys, 10)
     signed = 2.0 * u - 1.0
     scale = 1.0 + (ranges.scale - 1.0) * u[:, 2:4]
@@ -133,9 +153,11 @@ def _warp_flip(x: Tensor, spec: ViewSpec, ranges: Warp, keys: Tensor, put) -> Te
         x.shape[2],
         spec.size,
     )
+    place = places.warp_place(matrix, offset, x.shape[2], spec.size)
     x = warp.warp(x, put(matrix), put(offset), spec.size)
-    flip = (u[:, 9] < spec.flip_prob).to(x.device, non_blocking=True)[:, None, None, None]
-    return torch.where(flip, x.flip(3), x)
+    flip = u[:, 9] < spec.flip_prob
+    there = flip.to(x.device, non_blocking=True)[:, None, None, None]
+    return torch.where(there, x.flip(3), x), places.mirrored(place, flip)
 
 
 def _crop_sizes(tries: list[tuple[Tensor, Tensor]], spec: ViewSpec, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -160,11 +182,12 @@ def _blur(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
     return ops.separable(x, matrix, matrix)
 
 
-def _move(x: Tensor, spec: ViewSpec, draw, on_some, put) -> Tensor:
+def _move(x: Tensor, place: Tensor, spec: ViewSpec, draw, on_some, put) -> tuple[Tensor, Tensor]:
     moved, turned = next(draw) < spec.translate_prob, next(draw) < spec.rotate_prob
     shift = torch.stack([spec.translate * (2.0 * next(draw) - 1.0) for _ in range(2)], 1) * moved[:, None]
     degrees = spec.rotate_degrees * (2.0 * next(draw) - 1.0) * turned
-    return on_some(x, moved | turned, lambda v, i: ops.shift_and_rotate(v, put(shift[i]), put(degrees[i])))
+    x = on_some(x, moved | turned, lambda v, i: ops.shift_and_rotate(v, put(shift[i]), put(degrees[i])))
+    return x, places.after(place, ops.shift_and_rotate_matrix(shift, degrees))
 
 
 def _erase(x: Tensor, spec: ViewSpec, draw, put) -> Tensor:

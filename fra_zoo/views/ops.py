@@ -115,9 +115,14 @@ def shift_and_rotate(
     images: Float[Tensor, "b 3 h w"], shift: Float[Tensor, "b 2"], degrees: Float[Tensor, " b"]
 ) -> Float[Tensor, "b 3 h w"]:
     """Rotate about the centre, counter-clockwise, then move by `shift` (x, y, shares of the side); bare parts black."""
+    matrix = shift_and_rotate_matrix(shift, degrees)
+    grid = torch.nn.functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    return torch.nn.functional.grid_sample(images, grid, align_corners=False)
+
+
+def shift_and_rotate_matrix(shift: Float[Tensor, "b 2"], degrees: Float[Tensor, " b"]) -> Float[Tensor, "b 2 3"]:
+    """The map of `shift_and_rotate` from its output's coordinates, (x, y) from -1 to 1, to its input's."""
     angle = degrees * (math.pi / 180.0)
     cos, sin = angle.cos(), angle.sin()
     x, y = 2.0 * shift[:, 0], 2.0 * shift[:, 1]
-    matrix = torch.stack((cos, -sin, -(cos * x - sin * y), sin, cos, -(sin * x + cos * y)), 1).view(-1, 2, 3)
-    grid = torch.nn.functional.affine_grid(matrix, list(images.shape), align_corners=False)
-    return torch.nn.functional.grid_sample(images, grid, align_corners=False)
+    return torch.stack((cos, -sin, -(cos * x - sin * y), sin, cos, -(sin * x + cos * y)), 1).view(-1, 2, 3)

@@ -24,7 +24,7 @@ from fra_zoo.methods import list_methods
 from tests.methods import complete, make
 
 WORLD = 2
-CASES = [*[(name, None) for name in list_methods()], ("fra", "official")]
+CASES = [*[(name, None) for name in list_methods()], ("fra", "paper"), ("fra", "official")]
 
 
 def exact(name, preset):
@@ -39,7 +39,7 @@ def joined_batch(method):
 
 def part_of(batch, rank):
     return {
-        key: [view.chunk(WORLD)[rank] for view in value] if key == "views" else value.chunk(WORLD)[rank]
+        key: [part.chunk(WORLD)[rank] for part in value] if isinstance(value, list) else value.chunk(WORLD)[rank]
         for key, value in batch.items()
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -82,11 +84,38 @@ def test_bad_pairs_files(pairs_file, tmp_path):
         read_pairs(tmp_path / "bad.txt", {})
 
 
+def test_region_score_of_the_true_parts():
+    true = torch.tensor([[[0, 0, 1, 1], [0, 0, 1, 1]]])
+    numbers = score(overlap(true, true, 3))
+    assert numbers["region_mi"] == pytest.approx(math.log(2))
+    assert numbers["region_nmi"] == numbers["region_iou"] == numbers["region_purity"] == pytest.approx(1.0)
+    assert numbers["region_told_by_face"] == pytest.approx(0.0)
+
+
 def test_region_score_by_hand():
     true = torch.tensor([[[0, 0, 1, 1], [0, 0, 1, 1]]])
-    assert score(overlap(true, true, 3)) == {"region_iou": 1.0, "region_purity": 1.0}
-    blurred = torch.tensor([[[0, 0, 0, 1], [0, 0, 0, 1]]])
+    blurred = torch.tensor([[[2, 2, 2, 1], [2, 2, 2, 1]]])  # region 2 lies on part 0 and a little on part 1
     numbers = score(overlap(blurred, true, 3))
     assert numbers["region_iou"] == pytest.approx((4 / 6 + 2 / 4) / 2)
     assert numbers["region_purity"] == pytest.approx(6 / 8)
-    assert score(overlap(torch.zeros_like(true), true, 3))["region_purity"] == pytest.approx(0.5)
+    joint = {(2, 0): 4 / 8, (2, 1): 2 / 8, (1, 1): 2 / 8}
+    region, part = {1: 2 / 8, 2: 6 / 8}, {0: 0.5, 1: 0.5}
+    information = sum(p * math.log(p / region[r] / part[t]) for (r, t), p in joint.items())
+    spread = -sum(p * math.log(p) for p in region.values()) + math.log(2)
+    assert numbers["region_mi"] == pytest.approx(information)
+    assert numbers["region_nmi"] == pytest.approx(2 * information / spread)
+
+
+def test_a_map_of_one_region_knows_nothing():
+    true = torch.tensor([[[0, 0, 1, 1], [0, 0, 1, 1]]])
+    numbers = score(overlap(torch.zeros_like(true), true, 3))
+    assert numbers["region_mi"] == numbers["region_nmi"] == 0.0
+    assert numbers["region_purity"] == pytest.approx(0.5)
+    assert numbers["region_iou"] == pytest.approx(0.25)  # the other part is found nowhere
+
+
+def test_regions_that_stand_for_kinds_of_faces_are_told_by_the_face():
+    true = torch.tensor([[[0, 1], [0, 1]]]).expand(2, -1, -1)
+    kinds = torch.tensor([[[0, 0], [0, 0]], [[1, 1], [1, 1]]])
+    assert score(overlap(kinds, true, 2))["region_told_by_face"] == pytest.approx(1.0)
+    assert score(overlap(true, true, 2))["region_told_by_face"] == pytest.approx(0.0)

@@ -9,15 +9,17 @@ import torch
 
 from fra_zoo.losses.cosine import cosine_distance, cross_region_similarity
 from fra_zoo.losses.region import (
+    cells_within,
     heatmaps,
     mean_entropy_gap,
+    mean_entropy_gap_within,
     pool_regions,
     region_sharpness,
     region_similarity,
     region_usage_entropy,
     relation_cross_entropy,
 )
-from fra_zoo.losses.sinkhorn import sinkhorn
+from fra_zoo.losses.sinkhorn import sinkhorn, sinkhorn_within
 
 
 def cosine(a, b):
@@ -60,6 +62,49 @@ def test_relation_cross_entropy():
         total = sum(math.exp(x / 0.1) for x in s)
         expected -= sum(float(t[k]) * math.log(math.exp(s[k] / 0.1) / total) for k in range(3))
     assert relation_cross_entropy(student, teacher, 0.1).item() == pytest.approx(expected / 6, rel=1e-5)
+
+
+def test_relation_cross_entropy_with_weights():
+    student, teacher = torch.randn(4, 3), torch.rand(4, 3).softmax(1)
+    weight = torch.tensor([0.5, 0.0, 0.25, 0.25])
+    rows = [relation_cross_entropy(student[i : i + 1], teacher[i : i + 1], 0.1) for i in range(4)]
+    expected = sum(w * row for w, row in zip(weight, rows, strict=True))
+    torch.testing.assert_close(relation_cross_entropy(student, teacher, 0.1, weight), expected)
+
+
+def test_cells_within_average_each_face_and_then_the_faces():
+    inside = torch.tensor([[[True, False], [False, False]], [[True, True], [True, False]], [[False] * 2] * 2])
+    third, ninth = 1 / 3, 1 / 9
+    expected = torch.tensor([third, 0, 0, 0, ninth, ninth, ninth, 0, 0, 0, 0, 0])
+    torch.testing.assert_close(cells_within(inside), expected)
+
+
+def test_mean_entropy_gap_within_faces_sees_what_the_batch_hides():
+    """Each face wholly in a region of its own: even over the batch, one region alone within a face."""
+    maps = (50.0 * torch.eye(4))[:, :, None, None].expand(-1, -1, 2, 3)
+    rows = maps.permute(0, 2, 3, 1).flatten(0, 2)
+    assert mean_entropy_gap(rows, 0.1).item() == pytest.approx(0.0, abs=1e-5)
+    assert mean_entropy_gap_within(maps, 0.1).item() == pytest.approx(math.log(4), abs=1e-5)
+    each = torch.eye(4).view(1, 4, 2, 2) * 50.0
+    assert mean_entropy_gap_within(each, 0.1).item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_sinkhorn_within_balances_every_face_by_itself():
+    logits = 20.0 * torch.randn(3, 4, 2, 6, dtype=torch.float64)
+    q = sinkhorn_within(logits, iterations=2000)
+    torch.testing.assert_close(q.sum(1), torch.ones(3, 2, 6, dtype=torch.float64))
+    torch.testing.assert_close(q.sum((2, 3)), torch.full((3, 4), 3.0, dtype=torch.float64), atol=0.01, rtol=0)
+
+
+def test_sinkhorn_within_one_face_is_sinkhorn_on_its_pixels():
+    logits = torch.randn(1, 4, 3, 5, dtype=torch.float64)
+    rows = sinkhorn(logits.softmax(1).permute(0, 2, 3, 1).flatten(0, 2), 3)
+    torch.testing.assert_close(sinkhorn_within(logits, 3).permute(0, 2, 3, 1).flatten(0, 2), rows)
+
+
+def test_sinkhorn_within_stands_extreme_logits():
+    logits = 1e4 * torch.randn(2, 4, 3, 3)
+    assert sinkhorn_within(logits, 3).isfinite().all()
 
 
 def test_mean_entropy_gap_is_zero_for_even_use_and_log_n_for_one_region():

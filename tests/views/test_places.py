@@ -1,0 +1,69 @@
+"""A view's place: shown on an image whose colours are its coordinates."""
+
+import pytest
+import torch
+
+from fra_zoo.views.apply import place_views
+from fra_zoo.views.places import after, between, carry, crop_place
+from fra_zoo.views.spec import ViewSpec, Warp
+
+SIDE, FACES = 64, 24
+PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+SPECS = {
+    "clean": ViewSpec(16, **PLAIN),
+    "centre": ViewSpec(16, centre=0.5, **PLAIN),
+    "crop and flip": ViewSpec(24, crop_scale=(0.3, 1.0), flip_prob=0.5, **PLAIN),
+    "shift and turn": ViewSpec(
+        32, flip_prob=0.5, translate_prob=0.5, translate=0.2, rotate_prob=0.7, rotate_degrees=30.0, **PLAIN
+    ),
+    "crop, shift and turn": ViewSpec(
+        32, crop_scale=(0.5, 1.0), translate_prob=1.0, translate=0.1, rotate_prob=1.0, rotate_degrees=20.0, **PLAIN
+    ),
+    "warp": ViewSpec(32, warp=Warp(shift=0.05, scale=1.1, degrees=15.0, skew=0.1), flip_prob=0.5, **PLAIN),
+}
+
+
+def coordinates():
+    """Faces whose red is x and whose green is y, both from 0 to 255 over the image; blue is white."""
+    ramp = (torch.arange(SIDE) + 0.5) / SIDE * 255.0
+    image = torch.stack([ramp.expand(SIDE, SIDE), ramp[:, None].expand(SIDE, SIDE), torch.full((SIDE, SIDE), 255.0)])
+    return image.round().byte().expand(FACES, -1, -1, -1)
+
+
+def cells(side):
+    axis = (torch.arange(side) + 0.5) / side * 2.0 - 1.0
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y, torch.ones_like(x)]).double()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_view_shows_what_lies_at_its_place(name):
+    (view,) = place_views(coordinates(), [SPECS[name]], seed=0, epoch=0, index=torch.arange(FACES))
+    side = SPECS[name].size
+    there = torch.einsum("bij,jhw->bihw", view.place.double(), cells(side))
+    shown = view.images[:, :2].double() * 2.0 - 1.0
+    # Away from the borders, where the filter is cut, the image mirrored, or what lies beyond is black.
+    clear = (there.abs() < 0.85).all(1) & (view.images[:, 2] > 0.999)
+    assert clear.float().mean() > 0.3
+    torch.testing.assert_close(there.permute(0, 2, 3, 1)[clear], shown.permute(0, 2, 3, 1)[clear], atol=0.02, rtol=0)
+
+
+def test_the_way_to_the_other_view_and_back_is_no_way():
+    specs = [SPECS["crop, shift and turn"], SPECS["warp"]]
+    a, b = (v.place.double() for v in place_views(coordinates(), specs, seed=1, epoch=0, index=torch.arange(FACES)))
+    nowhere = torch.eye(2, 3, dtype=torch.float64).expand(FACES, -1, -1)
+    torch.testing.assert_close(after(between(b, a), between(a, b)), nowhere, atol=1e-12, rtol=0)
+
+
+def test_carry_reads_the_other_view_at_the_same_place():
+    """Of two halves of an image side by side, the right one's left edge is the left one's right edge."""
+    zero, full, half = torch.zeros(1), torch.full((1,), 8.0), torch.full((1,), 4.0)
+    whole = crop_place(zero, zero, full, full, (8, 8))
+    right = crop_place(zero, half, full, half, (8, 8))
+    columns = torch.arange(4.0).expand(1, 1, 4, 4)
+    values, inside = carry(columns, right, whole)  # the map of the whole image, at the cells of its right half
+    torch.testing.assert_close(values[0, 0, 0], torch.tensor([1.75, 2.25, 2.75, 3.0]))
+    assert inside.all()
+    values, inside = carry(columns, whole, right)
+    assert inside[0, 0].tolist() == [False, False, True, True]
+    torch.testing.assert_close(values[0, 0, 0, 2:], torch.tensor([0.5, 2.5]))
