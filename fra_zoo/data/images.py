@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fra_zoo.data.opening import SUFFIXES, open_rgb
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import shown
 
 __all__ = ["SUFFIXES", "UNREADABLE", "BadImages", "check", "decode", "decode_mask", "image_name"]
 
@@ -59,7 +60,7 @@ UNREADABLE = (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError
 def image_name(image: Any, row: int) -> str:
     """How to name an image in a message."""
     path = image.get("path") if isinstance(image, dict) else None
-    return path or f"row {row}"
+    return shown(path) if path else f"row {row}"
 
 
 class BadImages:

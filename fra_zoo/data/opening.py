@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from fra_zoo.paths import shown
+from fra_zoo.paths import real_path, shown
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".avif", ".heic", ".heif", ".bmp",
@@ -74,7 +75,18 @@ def _file(source: Any) -> Any:
         source = source.get("bytes") or source.get("path")
     if source is None or (isinstance(source, (str, bytes, bytearray)) and not source):
         raise UnreadableImage("there is no image: the entry is empty")
-    return io.BytesIO(source) if isinstance(source, (bytes, bytearray)) else source
+    if isinstance(source, (bytes, bytearray)):
+        return io.BytesIO(source)
+    return real_path(source) if isinstance(source, str) and "\\x" in source else source
+
+
+def image_bytes(image: Any) -> bytes:
+    """The bytes of an image of HF Datasets; raises `UnreadableImage`."""
+    try:
+        file = _file(image)
+        return file.getvalue() if isinstance(file, io.BytesIO) else Path(file).read_bytes()
+    except OSError as error:
+        raise UnreadableImage(_why(error, image)) from error
 
 
 def _upright_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
