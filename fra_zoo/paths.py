@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from fra_zoo.errors import FraZooError
+
+_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")  # as `shown` writes what is no UTF-8
 
 
 def user_path(path: str | os.PathLike[str], what: str = "path") -> Path:
@@ -63,3 +66,10 @@ def output_folder(path: str | os.PathLike[str], what: str = "output") -> Path:
 def shown(path: str | os.PathLike[str]) -> str:
     """A path for people and tables: bytes that are no UTF-8 appear as `\\xe9`."""
     return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def real_path(text: str) -> str:
+    """The path that `shown` wrote, as the system has it; a path that is there stays as it is."""
+    if os.path.lexists(text):
+        return text
+    return os.fsdecode(_BYTE.sub(lambda byte: bytes([int(byte[1], 16)]), os.fsencode(text)))

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from fra_zoo.captions import caption
+from fra_zoo.data.columns import label_numbers
 from fra_zoo.data.pairs import Pairs
 from fra_zoo.data.shards import Shards
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LabelSpace
+from fra_zoo.paths import user_path
 from fra_zoo.registry import Registry
 from fra_zoo.votes import NO_LABEL, ferplus_targets
 
@@ -32,7 +34,8 @@ class FaceData:
         license: of the images.
         source: where they come from, and which of several versions was read.
         layout: how the files lay on disk.
-        problems: what was found wrong in the lists, one line each; `fra-zoo data inspect` prints them.
+        problems: what was found wrong or left out, one line each; runs and `fra-zoo data inspect` say them.
+        missing: images that a list names and that are not there.
         pairs: pairs of rows for face verification, or None.
     """
 
@@ -44,6 +47,7 @@ class FaceData:
     source: str
     layout: str = ""
     problems: tuple[str, ...] = ()
+    missing: int = 0
     pairs: Pairs | None = None
 
     def __len__(self) -> int:
@@ -58,10 +62,11 @@ class FaceData:
         """The rows that have a label; raises `FraZooError` if none has, or one is outside the label space."""
         if self.labels is None or "label" not in (self.dataset.column_names or []):
             raise FraZooError(f"dataset '{self.name}' has no labels; choose a labelled one, such as ferplus")
-        labels = self.dataset.with_format(None).select_columns("label")["label"][:]
-        rows = [row for row, label in enumerate(labels) if label != NO_LABEL]
-        for row in rows:
-            self.labels.check(labels[row], f"dataset '{self.name}' {self.split}, row {row}")
+        labels = label_numbers(self.dataset, f"dataset '{self.name}' {self.split}")
+        outside = np.flatnonzero((labels != NO_LABEL) & ((labels < 0) | (labels >= len(self.labels))))
+        for row in outside[:1].tolist():
+            self.labels.check(int(labels[row]), f"dataset '{self.name}' {self.split}, row {row}")
+        rows = np.flatnonzero(labels != NO_LABEL).tolist()
         if not rows:
             raise FraZooError(f"dataset '{self.name}' has no labelled row in split '{self.split}'")
         return self.select(rows)
@@ -110,8 +115,33 @@ class FaceData:
                 f"dataset '{self.name}' has neither texts nor labels to write captions from; choose one with a column "
                 "'text' (or say which it is: text=COLUMN), or a labelled one, such as ferplus"
             )
-        labels = self.dataset.with_format(None)["label"][:]
+        labels = label_numbers(self.dataset, f"dataset '{self.name}' {self.split}").tolist()
         return replace(self, dataset=self.dataset.add_column("text", [caption(label, self.labels) for label in labels]))
+
+    def in_space(self, space: LabelSpace) -> FaceData:
+        """The same faces with their labels in the order of another label space, by the names of the classes.
+
+        Raises:
+            FraZooError: if a class is not in that space.
+        """
+        if (
+            self.labels is None
+            or self.labels.classes == space.classes
+            or "label" not in (self.dataset.column_names or [])
+        ):
+            return self
+        odd = [name for name in self.labels.classes if name not in space.classes]
+        if odd:
+            raise FraZooError(
+                f"dataset '{self.name}': class(es) {', '.join(odd[:5])} of split '{self.split}' are not among those of "
+                f"the split that is trained on ({', '.join(space.classes)}); give both splits the same class names"
+            )
+        labels = label_numbers(self.dataset, f"dataset '{self.name}' {self.split}")
+        known = (labels >= 0) & (labels < len(self.labels))
+        numbers = np.asarray(self.labels.permutation_to(space))[np.where(known, labels, 0)]
+        dataset = self.dataset.remove_columns("label")
+        dataset = dataset.add_column("label", np.where(known, numbers, labels).tolist())
+        return replace(self, dataset=dataset, labels=space)
 
     def select(self, rows: list[int]) -> FaceData:
         """The same dataset with these rows alone."""
@@ -206,7 +236,8 @@ def create_dataset(
             raise FraZooError(f"dataset '{name}' does not take this option: {error}") from error
         raise
     if not data.streaming and len(data) == 0:
-        raise FraZooError(f"dataset '{name}' is empty: no image in split '{split}' of {root}")
+        why = "".join(f"; {line}" for line in data.problems)
+        raise FraZooError(f"dataset '{name}' is empty: no image in split '{split}' of {root}{why}")
     return data
 
 
@@ -223,7 +254,7 @@ def need_root(name: str, root: str | None, what: str) -> Path:
     """`root` as an existing path, or `FraZooError` that says what it should be."""
     if root is None:
         raise FraZooError(f"dataset '{name}' needs root=: {what}")
-    path = Path(root).expanduser()
+    path = user_path(root, f"root of dataset '{name}'")
     if not path.exists():
         raise FraZooError(f"no such folder or file for dataset '{name}': {path}; root= should be {what}")
     return path

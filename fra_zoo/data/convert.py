@@ -16,9 +16,12 @@ from tqdm.auto import tqdm
 from fra_zoo.data.base import SPLITS, FaceData, MissingSplit, create_dataset
 from fra_zoo.data.images import UNREADABLE, check, image_name
 from fra_zoo.data.inspect import recognise
+from fra_zoo.data.opening import image_bytes
+from fra_zoo.data.problems import say_problems
 from fra_zoo.data.sets.shards import ABOUT
 from fra_zoo.data.splits import checksum
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import user_path
 
 PLAN = "convert.json"
 _BESIDE = ("pairs.txt",)
@@ -62,14 +65,15 @@ def convert(
     Raises:
         FraZooError: if `out` holds something else, or the disk is full.
     """
-    name = dataset or recognise(Path(root).expanduser())[0]
-    out = Path(out)
+    root, out = user_path(root, "PATH"), user_path(out, "OUT")
+    name = dataset or recognise(root)[0]
     splits = {}
     for split in SPLITS:
         try:
             splits[split] = create_dataset(name, split, str(root), **(options or {}))
         except MissingSplit:
             continue
+        say_problems(splits[split])
     plan = {
         "dataset": name,
         "options": options or {},
@@ -134,9 +138,9 @@ def _write(shard: Shard, data: FaceData) -> None:
 
 def _with_bytes(image: dict[str, Any]) -> dict[str, Any]:
     """The image with its bytes, once they are known to be a whole image."""
-    content = image["bytes"] or Path(image["path"]).read_bytes()
+    content = image_bytes(image)
     check(content)
-    return {"bytes": content, "path": os.path.basename(image["path"] or "") or None}
+    return {"bytes": content, "path": os.path.basename(image.get("path") or "") or None}
 
 
 def _about(splits: dict[str, FaceData], shards: list[Shard]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import PIL.Image
 
-from fra_zoo.errors import FraZooError
+from fra_zoo.data.tables import Row, read_table
+from fra_zoo.labels import FER2013
+from fra_zoo.votes import NO_LABEL
 
 SIDE = 48
 FILES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
 USAGES = {"train": "Training", "valid": "PublicTest", "test": "PrivateTest"}
+_USAGES = {usage.lower(): usage for usage in USAGES.values()}
 
 
 class CsvFace(NamedTuple):
@@ -27,34 +29,41 @@ class CsvFace(NamedTuple):
     png: bytes
 
 
-def read_faces(file: Path, usage: str | None) -> Iterator[CsvFace]:
-    """The faces of one use, or all; spaces around the column names do not matter.
+def read_faces(file: Path, usage: str | None, *, emotions: bool = True) -> Iterator[CsvFace]:
+    """The faces of one use, or all.
+
+    Args:
+        emotions: read the labels, where there is a column of them.
 
     Raises:
-        FraZooError: if a column is missing or a row is not 48 x 48 pixels.
+        FraZooError: if a column is missing, or a row is cut, is not 48 x 48 pixels, or has a label outside 0 to 6.
     """
-    with open(file, newline="") as lines:
-        reader = csv.reader(lines)
-        names = [name.strip().lower() for name in next(reader, [])]
-        if "pixels" not in names:
-            raise FraZooError(
-                f"{file} is no FER2013 file: its columns are {', '.join(names) or 'none'}, not emotion,pixels,Usage"
-            )
-        column = {name: names.index(name) for name in ("emotion", "pixels", "usage") if name in names}
-        for number, row in enumerate(reader):
-            use = row[column["usage"]].strip() if "usage" in column else "Training"
-            if usage is None or use == usage:
-                try:
-                    emotion = int(row[column["emotion"]]) if "emotion" in column else -1
-                    yield CsvFace(number, emotion, use, _png(row[column["pixels"]]))
-                except (ValueError, IndexError) as error:
-                    raise FraZooError(
-                        f"{file}, row {number + 1}: not a face of {SIDE} x {SIDE} pixels ({error})"
-                    ) from error
+    for row in read_table(file, ("pixels",)):
+        use = _usage(row)
+        if usage is None or use == usage:
+            labelled = emotions and "emotion" in row.places
+            emotion = row.whole("emotion", 0, len(FER2013) - 1) if labelled else NO_LABEL
+            yield CsvFace(row.number, emotion, use, _png(row))
 
 
-def _png(pixels: str) -> bytes:
-    face = np.array(pixels.split(), dtype=np.uint8).reshape(SIDE, SIDE)
+def _usage(row: Row) -> str:
+    if "usage" not in row.places:
+        return "Training"
+    usage = _USAGES.get(row["usage"].lower())
+    if usage is None:
+        raise row.error(f"usage '{row['usage'][:40]}' is none of {', '.join(USAGES.values())};")
+    return usage
+
+
+def _png(row: Row) -> bytes:
+    try:
+        pixels = np.array(row["pixels"].split(), dtype=np.int64)
+    except (ValueError, OverflowError):
+        raise row.error(f"not a face of {SIDE} x {SIDE} pixels, since some are no whole numbers;") from None
+    if pixels.size != SIDE * SIDE:
+        raise row.error(f"not a face of {SIDE} x {SIDE} pixels, but {pixels.size} numbers; it may be cut:")
+    if pixels.min() < 0 or pixels.max() > 255:
+        raise row.error(f"not a face of {SIDE} x {SIDE} pixels of 0 to 255: from {pixels.min()} to {pixels.max()};")
     buffer = io.BytesIO()
-    PIL.Image.fromarray(face).save(buffer, "png", compress_level=1)
+    PIL.Image.fromarray(pixels.astype(np.uint8).reshape(SIDE, SIDE)).save(buffer, "png", compress_level=1)
     return buffer.getvalue()

@@ -12,9 +12,11 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
+from fra_zoo.data.opening import SUFFIXES, open_rgb
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import shown
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+__all__ = ["SUFFIXES", "UNREADABLE", "BadImages", "check", "decode", "decode_mask", "image_name"]
 
 
 def decode(
@@ -23,20 +25,15 @@ def decode(
     """An image of a dataset as RGB at `size` x `size` pixels; other aspect ratios are stretched.
 
     Args:
-        image: a PIL image, or a dict with `bytes` or `path`, as HF Datasets gives when it does not decode.
+        image: what `open_rgb` opens, as a rule a dict with `bytes` or `path`.
         center_crop: share of the shorter side that is kept, square, around the centre; 1 keeps the whole image.
-        box: (x, y, width, height) of the face, pixels, cut out first; what lies outside the image is left off, and a
-            box without area is not used.
+        box: (x, y, width, height) of the face, pixels of the upright image, cut out first; what lies outside the image
+            is left off, and a box without area is not used.
 
     Raises:
-        OSError, SyntaxError, ValueError: if the image is missing, truncated or broken.
+        UnreadableImage: if the image is missing, truncated or broken.
     """
-    if isinstance(image, dict):
-        image = PIL.Image.open(io.BytesIO(image["bytes"]) if image.get("bytes") else image["path"])
-    with image:
-        if center_crop == 1.0 and box is None:
-            image.draft("RGB", (size, size))
-        rgb = image.convert("RGB")
+    rgb = open_rgb(image, at_least=size if center_crop == 1.0 and box is None else None)
     if box is not None:
         x, y, width, height = box
         inside = (max(0.0, x), max(0.0, y), min(rgb.width, x + width), min(rgb.height, y + height))
@@ -53,14 +50,8 @@ def decode(
 
 
 def check(content: bytes) -> None:
-    """Read an image through, at the smallest size that its format allows.
-
-    Raises:
-        OSError, SyntaxError, ValueError: as `decode` does.
-    """
-    with PIL.Image.open(io.BytesIO(content)) as image:
-        image.draft("RGB", (32, 32))
-        image.load()
+    """Read an image through, at the smallest size that its format allows; raises `UnreadableImage`."""
+    open_rgb(content, at_least=32)
 
 
 UNREADABLE = (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError)
@@ -69,7 +60,7 @@ UNREADABLE = (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError
 def image_name(image: Any, row: int) -> str:
     """How to name an image in a message."""
     path = image.get("path") if isinstance(image, dict) else None
-    return path or f"row {row}"
+    return shown(path) if path else f"row {row}"
 
 
 class BadImages:

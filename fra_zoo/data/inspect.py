@@ -10,9 +10,11 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from fra_zoo.data.base import DATASETS, SPLITS, FaceData, Golden, MissingSplit, create_dataset
-from fra_zoo.data.folders import problem
+from fra_zoo.data.columns import label_numbers
 from fra_zoo.data.images import UNREADABLE, decode, image_name
+from fra_zoo.data.walk import problem
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import user_path
 from fra_zoo.votes import NO_LABEL
 
 
@@ -102,7 +104,7 @@ def inspect(root: str | Path, *, images: int = 2000) -> Report:
     Raises:
         FraZooError: if the path does not exist or holds no layout that is known.
     """
-    path = Path(root).expanduser()
+    path = user_path(root, "PATH")
     if not path.exists():
         raise FraZooError(f"no such folder or file: {path}; give the folder of a dataset")
     name, layout = recognise(path)
@@ -138,12 +140,18 @@ def _splits(name: str, path: Path, options: dict[str, Any]) -> dict[str, FaceDat
 def _report(data: FaceData, images: int) -> SplitReport:
     columns = data.dataset.with_format(None)
     names = data.dataset.column_names
-    labels = np.asarray(columns["label"][:]) if "label" in names else np.zeros(0, dtype=np.int64)
-    labelled = labels[labels != NO_LABEL]
+    labels = np.zeros(0, dtype=np.int64)
+    if data.labels is not None and "label" in names:
+        labels = label_numbers(data.dataset, f"dataset '{data.name}' {data.split}")
+    outside = np.flatnonzero((labels != NO_LABEL) & ((labels < 0) | (labels >= len(data.labels or ()))))
+    odd = [f"row {row} has {labels[row]}" for row in outside.tolist()]
+    problems = data.problems + problem(f"label(s) are outside 0 to {len(data.labels or ()) - 1}", odd)
+    labelled = np.delete(labels, outside)
+    labelled = labelled[labelled != NO_LABEL]
     classes = tuple(np.bincount(labelled, minlength=len(data.labels)).tolist()) if data.labels else ()
     identities = len(set(columns["identity"][:])) if "identity" in names and not data.labels else None
     looked_at, broken = _decode(data, images)
-    return SplitReport(len(data), len(labelled), classes, identities, looked_at, broken, data.problems)
+    return SplitReport(len(data), len(labelled), classes, identities, looked_at, broken, problems)
 
 
 def _decode(data: FaceData, images: int) -> tuple[int, tuple[str, ...]]:
@@ -154,8 +162,8 @@ def _decode(data: FaceData, images: int) -> tuple[int, tuple[str, ...]]:
         image = data.dataset[row]["image"]
         try:
             decode(image, 16)
-        except UNREADABLE:
-            broken.append(image_name(image, row))
+        except UNREADABLE as error:
+            broken.append(f"{image_name(image, row)} ({error})")
     return len(rows), tuple(broken)
 
 

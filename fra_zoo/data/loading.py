@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from fra_zoo.data.base import FaceData
+from fra_zoo.data.columns import label_numbers
 from fra_zoo.data.images import UNREADABLE, BadImages, decode, image_name
 from fra_zoo.data.sampling import balanced_order, check_class_batches, class_batches_order
 from fra_zoo.errors import FraZooError, nearest
@@ -40,24 +41,40 @@ class Faces(Dataset[dict[str, Any]]):
         self.data, self.size, self.center_crop = data, size, center_crop
         self._rows = data.dataset
         present = [name for name in COLUMNS if name in self._rows.column_names]
-        self.columns = {name: torch.as_tensor(self._rows.with_format(None)[name][:]) for name in present}
-        self.texts: list[str] | None = self._rows[TEXT][:] if TEXT in self._rows.column_names else None
+        self.columns = {name: self._numbers(name) for name in present if name != "label" or data.labels is not None}
+        texts = self._rows[TEXT][:] if TEXT in self._rows.column_names else None
+        self.texts: list[str] | None = None if texts is None else [text or "" for text in texts]
 
     def __len__(self) -> int:
         return len(self.data)
 
+    def _numbers(self, name: str) -> Tensor:
+        if name == "label":
+            return torch.from_numpy(label_numbers(self._rows, f"dataset '{self.data.name}' {self.data.split}"))
+        values = self._rows.with_format(None)[name][:]
+        width = next((len(value) for value in values if value is not None), 0)
+        try:
+            return torch.as_tensor([[0] * width if value is None else value for value in values])
+        except (TypeError, ValueError) as error:
+            raise FraZooError(
+                f"dataset '{self.data.name}' {self.data.split}: column '{name}' is not {width} numbers in every row "
+                f"({error}); mend the rows that differ"
+            ) from error
+
     def __getitem__(self, row: int) -> dict[str, Any]:
+        why = ""
         for readable in range(row, row + _MAX_NEIGHBOURS):
             readable %= len(self)
             try:
                 content = self._rows[readable]
                 image = decode(content["image"], self.size, self.center_crop, content.get("box"))
-            except UNREADABLE:
+            except UNREADABLE as error:
+                why = why or str(error)
                 continue
             item = {"image": image, "index": readable, "bad": -1 if readable == row else row}
             item |= {name: column[readable] for name, column in self.columns.items()}
             return item if self.texts is None else item | {TEXT: self.texts[readable]}
-        raise FraZooError(f"{_MAX_NEIGHBOURS} images in a row are unreadable, from {self.name(row)} on")
+        raise FraZooError(f"{_MAX_NEIGHBOURS} images in a row are unreadable, from {self.name(row)} on: {why}")
 
     def name(self, row: int) -> str:
         """The file or row of an image."""
@@ -172,24 +189,29 @@ class FaceLoader:
     def _decode_all(self, device: torch.device) -> dict[str, Tensor]:
         size = self.faces.size
         images = torch.empty(len(self.faces), 3, size, size, dtype=torch.uint8)
-        index = torch.arange(len(self.faces))
+        index, bad = torch.arange(len(self.faces)), torch.full((len(self.faces),), -1)
         loader = DataLoader(self.faces, batch_size=256, num_workers=self.workers)
         done = 0
         bar = tqdm(total=len(self.faces), desc="decoding", unit="image", leave=False, disable=self.rank != 0)
         for batch in loader:
             self._note_bad(batch["bad"])
             count = len(batch["image"])
-            images[done : done + count], index[done : done + count] = batch["image"], batch["index"]
+            here = slice(done, done + count)
+            images[here], index[here], bad[here] = batch["image"], batch["index"], batch["bad"]
             done += count
             bar.update(count)
         bar.close()
-        return {"image": images.to(device), "index": index}
+        return {"image": images.to(device), "index": index, "bad": bad}
 
     def _gather(self, rows: Tensor) -> dict[str, Any]:
         assert self._cached is not None
         index = self._cached["index"][rows]
         images = self._cached["image"]
-        batch = {"image": images[rows.to(images.device, non_blocking=True)], "index": index}
+        batch = {
+            "image": images[rows.to(images.device, non_blocking=True)],
+            "index": index,
+            "bad": self._cached["bad"][rows],
+        }
         batch |= {name: column[index] for name, column in self.faces.columns.items()}
         texts = self.faces.texts
         return batch if texts is None else batch | {TEXT: [texts[row] for row in index.tolist()]}

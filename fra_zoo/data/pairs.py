@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from fra_zoo.data.tables import lines_of
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import user_path
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ def read_pairs(file: str | Path, rows: dict[tuple[str, int], int]) -> Pairs:
     Raises:
         FraZooError: if the file is missing, has another form, or names an image that is not in the dataset.
     """
-    file = Path(file)
+    file = user_path(file, "pairs")
     if not file.is_file():
         raise FraZooError(f"no such file: {file}; verification needs LFW's pairs.txt (--pairs FILE)")
-    lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
+    lines = [line.split() for _, line in lines_of(file)]
     try:
         folds, each = int(lines[0][0]), int(lines[0][1])
         found = []

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from fra_zoo.data.base import FaceData
+from fra_zoo.data.columns import label_numbers
 from fra_zoo.errors import FraZooError
 from fra_zoo.views.random import sample_keys, uniform
 
@@ -38,7 +39,7 @@ def labels_of(data: FaceData) -> NDArray[np.int64]:
     """The label column of a split that has one."""
     if "label" not in (data.dataset.column_names or []):
         raise FraZooError(f"dataset '{data.name}' has no labels; choose a labelled one, such as ferplus")
-    return np.asarray(data.dataset.with_format(None)["label"][:], dtype=np.int64)
+    return label_numbers(data.dataset, f"dataset '{data.name}' {data.split}")
 
 
 def image_keys(data: FaceData, *, portable: bool = False) -> list[str]:
@@ -49,11 +50,11 @@ def image_keys(data: FaceData, *, portable: bool = False) -> list[str]:
     """
     keys = []
     for row in data.dataset.with_format(None).select_columns(["image"]):
-        image: dict[str, Any] = row["image"]
+        image: dict[str, Any] = row["image"] or {}
         if image.get("bytes"):
             keys.append(hashlib.blake2b(image["bytes"], digest_size=16).hexdigest())
         else:
-            path = Path(image["path"])
+            path = Path(image.get("path") or "")
             keys.append("/".join(path.parts[-_PATH_PARTS:]) if portable else str(path.resolve()))
     return keys
 
@@ -63,7 +64,7 @@ def checksum(data: FaceData) -> str:
     digest = hashlib.sha256()
     labels = labels_of(data) if "label" in data.dataset.column_names else [""] * len(data)
     for key, label in zip(image_keys(data, portable=True), labels, strict=True):
-        digest.update(f"{key}\t{label}\n".encode())
+        digest.update(f"{key}\t{label}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

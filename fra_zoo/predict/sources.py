@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fra_zoo.data.folders import SUFFIXES, images_under
-from fra_zoo.data.images import UNREADABLE
+from fra_zoo.data.opening import UnreadableImage, open_rgb
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import user_path
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
@@ -48,11 +49,11 @@ def frames(source: Any, *, skip: int = 0, every: int = 1) -> Iterator[Frame]:
         FraZooError: if the path does not exist, or the source is none of these.
     """
     if isinstance(source, (str, Path)):
-        yield from _of_path(Path(source).expanduser(), skip, every)
+        yield from _of_path(user_path(source, "image"), skip, every)
     elif isinstance(source, (bytes, bytearray)):
         yield _read(io.BytesIO(source), "bytes")
     elif isinstance(source, PIL.Image.Image):
-        yield Frame("image", np.array(source.convert("RGB")))
+        yield _read(source, "image")
     elif isinstance(source, (np.ndarray, Tensor)):
         for number, pixels in enumerate(_batch(source)):
             yield Frame(f"image {number}", np.require(pixels, requirements=["C", "W"]))
@@ -83,10 +84,9 @@ def _of_path(path: Path, skip: int, every: int) -> Iterator[Frame]:
 
 def _read(file: Any, name: str) -> Frame:
     try:
-        with PIL.Image.open(file) as image:
-            return Frame(name, np.array(image.convert("RGB")))
-    except UNREADABLE as error:
-        return Frame(name, None, error=str(error).splitlines()[0] if str(error) else type(error).__name__)
+        return Frame(name, np.array(open_rgb(file)))
+    except UnreadableImage as error:
+        return Frame(name, None, error=str(error))
 
 
 def _batch(images: Any) -> list[NDArray[np.uint8]]:

@@ -18,6 +18,7 @@ from fra_zoo.data.base import numbered_rows
 from fra_zoo.data.landmarks import read_landmarks
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.data.pairs import read_pairs
+from fra_zoo.data.problems import say_problems
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.base import EVALUATORS, Features, embed_faces
 from fra_zoo.evaluate.fer import fer
@@ -52,7 +53,9 @@ class Assessment:
     def data(self, split: str) -> FaceData:
         """A split of the configured dataset."""
         options = json_option("dataset_args", self.config.dataset_args)
-        return create_dataset(self.config.dataset, split, self.config.root, **options)
+        data = create_dataset(self.config.dataset, split, self.config.root, **options)
+        say_problems(data)
+        return data
 
     def loader(self, data: FaceData) -> FaceLoader:
         """All faces of a split, in order."""

@@ -19,6 +19,7 @@ from fra_zoo.data.base import MissingSplit
 from fra_zoo.data.splits import checksum, labels_of, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import FRA_RECIPE
+from fra_zoo.labels import LabelSpace
 from fra_zoo.task import Recipe
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.setup import load_data
@@ -84,14 +85,15 @@ def load_splits(config: FinetuneConfig, scheme: str) -> Splits:
         FraZooError: if there is no test split, or the faces that should choose are those that are reported.
     """
     protocol = PROTOCOLS[config.protocol]
-    train, test = load_data(config, "train"), _test(config)
+    train = load_data(config, "train")
+    test = _test(config, train.labels)
     train_rows = np.arange(len(train))
     rows: dict[str, list[int]] = {}
     if protocol.select_on == "test":
         select = test
     else:
         try:
-            select = load_data(config, "valid").labelled()
+            select = _in_space(load_data(config, "valid"), train.labels).labelled()
         except MissingSplit:
             held = stratified_rows(labels_of(train), HELD_OUT, config.seed)
             train_rows = np.setdiff1d(train_rows, held)
@@ -107,9 +109,13 @@ def load_splits(config: FinetuneConfig, scheme: str) -> Splits:
     return Splits(used, select, test, rows, _about(used, select, test, protocol.select_on, "valid" in rows))
 
 
-def _test(config: FinetuneConfig) -> FaceData:
+def _in_space(data: FaceData, space: LabelSpace | None) -> FaceData:
+    return data if space is None else data.in_space(space)
+
+
+def _test(config: FinetuneConfig, space: LabelSpace | None) -> FaceData:
     try:
-        return load_data(config, "test").labelled()
+        return _in_space(load_data(config, "test"), space).labelled()
     except MissingSplit as error:
         raise FraZooError(f"{error}; a result needs a test split: give a dataset that has one") from error
 

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import user_path
 from fra_zoo.weights import load_into, read_safetensors
 
 
@@ -28,7 +29,7 @@ class RunFolder:
     """A run's folder on disk; only the main process writes to it."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = user_path(path, "output")
         self.checkpoints = self.path / "checkpoints"
         self.export = self.path / "export"
         self.metrics = self.path / "metrics.jsonl"

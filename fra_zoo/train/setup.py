@@ -18,10 +18,12 @@ from fra_zoo.config import json_option
 from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
+from fra_zoo.data.problems import check_missing, say_problems
 from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.devices import bf16_here
 from fra_zoo.errors import FraZooError
 from fra_zoo.layers.norm import join_batch_norms
+from fra_zoo.paths import user_path
 from fra_zoo.task import Task
 from fra_zoo.train.config import TrainConfig
 from fra_zoo.train.optim import build_optimizer
@@ -31,13 +33,14 @@ from fra_zoo.train.plan import Plan
 def make_accelerator(config: TrainConfig) -> Accelerator:
     """Precision, compilation, threads, trackers and DDP settings; batch norm buffers stay each process's own."""
     kind = "cuda" if torch.cuda.is_available() else "cpu"
+    output = str(user_path(config.output, "output"))
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if bf16_here(kind) else "fp32"
     accelerator = Accelerator(
         mixed_precision="no" if precision == "fp32" else precision,
         log_with=None if config.tracker == "none" else config.tracker,
-        project_config=ProjectConfiguration(project_dir=config.output, logging_dir=config.output),
+        project_config=ProjectConfiguration(project_dir=output, logging_dir=output),
         dynamo_plugin=TorchDynamoPlugin(backend="inductor") if config.compile else None,  # pyright: ignore[reportArgumentType]
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
     )
@@ -59,9 +62,12 @@ def check_launch(how: DistributedType) -> None:
 
 
 def load_data(config: TrainConfig, split: str) -> FaceData:
-    """The run's dataset."""
+    """A split of the run's dataset; what is wrong with it is said, and too many missing images stop the run."""
     options = json_option("dataset_args", config.dataset_args)
-    return create_dataset(config.dataset, split, config.root, streaming=config.streaming, **options)
+    data = create_dataset(config.dataset, split, config.root, streaming=config.streaming, **options)
+    say_problems(data)
+    check_missing(data, config.bad_images_limit)
+    return data
 
 
 def make_loader(

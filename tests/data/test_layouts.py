@@ -8,14 +8,17 @@ import json
 import numpy as np
 import PIL.Image
 import pytest
+from datasets import ClassLabel, Dataset, Features, Image, Value
 
 from fra_zoo.data import create_dataset, list_datasets
-from fra_zoo.data.base import DATASETS, MissingSplit
+from fra_zoo.data.base import DATASETS, FaceData, MissingSplit
 from fra_zoo.data.images import decode
-from fra_zoo.data.inspect import inspect, recognise
+from fra_zoo.data.inspect import _report, inspect, recognise
 from fra_zoo.data.loading import Faces
+from fra_zoo.data.problems import check_missing, say_problems
 from fra_zoo.errors import FraZooError
-from fra_zoo.labels import CANONICAL, FER2013, RAFDB
+from fra_zoo.labels import CANONICAL, FER2013, RAFDB, LabelSpace
+from fra_zoo.votes import NO_LABEL
 
 
 def picture(file, size=(20, 24), value=None):
@@ -216,7 +219,7 @@ def test_fer2013_folders_are_not_in_the_order_of_their_names(tmp_path):
 
 def test_broken_pixels_are_named(tmp_path):
     write_rows(tmp_path / "fer2013.csv", [["emotion", "pixels", "Usage"], [3, "1 2 3", "Training"]])
-    with pytest.raises(FraZooError, match=r"fer2013.csv, row 1: not a face of 48 x 48 pixels"):
+    with pytest.raises(FraZooError, match=r"fer2013.csv, line 2: not a face of 48 x 48 pixels"):
         create_dataset("fer2013", "train", str(tmp_path))
 
 
@@ -318,6 +321,108 @@ def test_cfp_counts_from_one_and_takes_profiles_second(tmp_path):
     (tmp_path / "Protocol" / "Split" / "FP" / "01" / "same.txt").write_text("0,2")
     with pytest.raises(FraZooError, match=r"same.txt, line 1: '0,2' is outside the lists"):
         create_dataset("cfp", "train", str(tmp_path))
+
+
+def test_lists_with_a_byte_order_mark_and_backslashes(tmp_path):
+    affectnet_csv(tmp_path)
+    file = tmp_path / "Manually_Annotated_file_lists" / "training.csv"
+    before = create_dataset("affectnet", "train", str(tmp_path)).dataset["label"][:]
+    text = file.read_text().replace("1/", "1\\").replace("2/", "2\\")
+    file.write_text("\n\n" + text, encoding="utf-16")
+    assert create_dataset("affectnet", "train", str(tmp_path)).dataset["label"][:] == before
+
+
+def test_first_rows_are_not_lost_to_a_byte_order_mark(tmp_path):
+    rafdb_official(tmp_path / "raf")
+    ferplus_folders(tmp_path / "fer")
+    lfw(tmp_path / "lfw")
+    for file in ("raf/EmoLabel/list_patition_label.txt", "fer/FER2013Train/label.csv", "lfw/pairs.txt"):
+        place = tmp_path / file
+        place.write_text(place.read_text().replace("\n", "\r\n"), encoding="utf-8-sig")
+    assert len(create_dataset("rafdb", "train", str(tmp_path / "raf"))) == 2
+    assert len(create_dataset("ferplus", "train", str(tmp_path / "fer"))) == 1
+    assert len(create_dataset("lfw", "train", str(tmp_path / "lfw")).pairs.same) == 2
+
+
+def test_rafdb_without_the_suffix_of_aligned_images(tmp_path):
+    rafdb_official(tmp_path)
+    for file in (tmp_path / "Image" / "aligned").iterdir():
+        file.rename(file.with_name(file.name.replace("_aligned", "")))
+    assert len(create_dataset("rafdb", "train", str(tmp_path))) == 2
+
+
+@pytest.mark.parametrize(
+    ("build", "name", "folder"),
+    [
+        (affectnet_csv, "affectnet", "Manually_Annotated_Images"),
+        (rafdb_official, "rafdb", "Image/aligned"),
+        (ferplus_folders, "ferplus", "FER2013Train"),
+        (cfp, "cfp", "Data/Images"),
+    ],
+)
+def test_where_all_listed_images_are_missing_a_path_is_named(build, name, folder, tmp_path):
+    build(tmp_path)
+    for file in (tmp_path / folder).rglob("*.*g"):
+        file.unlink()
+    with pytest.raises(
+        FraZooError, match=rf"none of the \d+ listed image\(s\) is there: no {tmp_path / folder}/.*, since"
+    ):
+        create_dataset(name, "train", str(tmp_path))
+
+
+def test_missing_images_are_counted_against_a_limit(tmp_path, capsys):
+    affectnet_csv(tmp_path)
+    data = create_dataset("affectnet", "train", str(tmp_path))
+    assert (data.missing, len(data)) == (1, 4)
+    say_problems(data)
+    assert "dataset 'affectnet' train: 1 listed image(s) are missing: " in capsys.readouterr().out
+    check_missing(data, 0.2)
+    with pytest.raises(FraZooError, match=r"1 of 5 listed images are missing, more than 10\.0% .*gone.jpg"):
+        check_missing(data, 0.1)
+
+
+def test_numbers_as_folders_are_said_to_be_in_affectnets_order(tmp_path):
+    TREES["affectnet folders"][0](tmp_path)
+    assert "read in AffectNet's order: 0 neutral, 1 happiness" in "\n".join(inspect(tmp_path).lines())
+
+
+def test_strays_do_not_hide_lfw_and_vggface2(tmp_path):
+    lfw(tmp_path / "lfw")
+    vggface2(tmp_path / "vgg")
+    picture(tmp_path / "lfw/lfw/Ann_Bo/thumbnail.jpg")
+    picture(tmp_path / "vgg/train/extra/0.jpg")
+    assert recognise(tmp_path / "lfw") == ("lfw", "identity folders")
+    faces = create_dataset("lfw", "train", str(tmp_path / "lfw"))
+    assert len(faces) == 4
+    assert "1 image(s) are not NAME/NAME_0001.jpg and are left out" in faces.problems[0]
+    assert recognise(tmp_path / "vgg") == ("vggface2", "identity folders")
+    assert len(create_dataset("vggface2", "train", str(tmp_path / "vgg"))) == 2
+
+
+def test_labels_outside_are_said_by_inspect(tmp_path):
+    features = Features({"image": Image(decode=False), "label": ClassLabel(names=["a", "b"])})
+    picture(tmp_path / "0.png")
+    content = {"bytes": (tmp_path / "0.png").read_bytes(), "path": None}
+    table = Dataset.from_dict({"image": [content] * 4, "label": [0, 1, None, 1]}, features=features)
+    table = table.cast_column("label", Value("int64")).map(
+        lambda row, i: {"label": 7 if i == 1 else row["label"]}, with_indices=True
+    )
+    data = FaceData(table, "odd", "train", LabelSpace("ab", ("a", "b")), "", "")
+    found = _report(data, 0)
+    assert (found.labelled, found.classes) == (2, (1, 1))
+    assert found.problems == ("1 label(s) are outside 0 to 1: row 1 has 7",)
+    with pytest.raises(FraZooError, match="row 1: label 7 is outside label space 'ab'"):
+        data.labelled()
+
+
+def test_label_spaces_are_joined_by_name():
+    table = Dataset.from_dict({"label": [0, 1, NO_LABEL]})
+    data = FaceData(table, "some", "test", LabelSpace("x", ("sad", "happy")), "", "")
+    moved = data.in_space(LabelSpace("y", ("angry", "happy", "sad")))
+    assert moved.dataset["label"][:] == [2, 1, NO_LABEL]
+    assert moved.labels.name == "y"
+    with pytest.raises(FraZooError, match="class.es. sad of split 'test' are not among those"):
+        data.in_space(LabelSpace("z", ("happy", "angry")))
 
 
 def test_label_maps_of_folders(tmp_path):

@@ -6,11 +6,16 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from datasets import Dataset, Features, Image, Value
 
 from fra_zoo.data import create_dataset
+from fra_zoo.data.base import FaceData
+from fra_zoo.data.columns import label_numbers
 from fra_zoo.data.images import decode
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.errors import FraZooError
+from fra_zoo.labels import FERPLUS
+from fra_zoo.votes import NO_LABEL
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +99,30 @@ def test_decode_stretches_and_crops():
     pixels[10:30, 20:40] = 200
     assert decode(PIL.Image.fromarray(pixels), 16).shape == (3, 16, 16)
     assert decode(PIL.Image.fromarray(pixels), 8, center_crop=0.5)[:, 1:7, 1:7].unique().tolist() == [200]
+
+
+def test_rows_without_image_label_or_text(tmp_path):
+    image = {"bytes": None, "path": str(tmp_path / "0.png")}
+    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    columns = {"image": [image, None, image], "label": [1, 0, None], "text": ["a", "b", None]}
+    features = Features({"image": Image(decode=False), "label": Value("int64"), "text": Value("string")})
+    data = FaceData(Dataset.from_dict(columns, features=features), "odd", "train", FERPLUS, "", "")
+    faces = Faces(data, 8)
+    assert faces.columns["label"].tolist() == [1, 0, NO_LABEL]
+    assert (faces[1]["bad"], faces[1]["index"]) == (1, 2)
+    assert faces[2]["text"] == ""
+    assert faces.name(1) == "row 1"
+    assert data.labelled().dataset["label"][:] == [1, 0]
+    assert data.for_scheme("majority").dataset["label"][:] == [1, 0]
+    (batch,) = FaceLoader(faces, 3, shuffle=False, cache="ram", bad_limit=0.5).epoch(0)
+    assert batch["bad"].tolist() == [-1, 1, -1]
+
+
+@pytest.mark.parametrize("labels", [[1.0, None, 2.0], [1.0, float("nan"), 2.0]])
+def test_labels_that_a_table_made_floats(labels):
+    table = Dataset.from_dict({"label": labels})
+    assert label_numbers(table, "some").tolist() == [1, NO_LABEL, 2]
+    with pytest.raises(FraZooError, match=r"some, row 0: label 1\.5 is not a whole number"):
+        label_numbers(Dataset.from_dict({"label": [1.5]}), "some")
+    with pytest.raises(FraZooError, match="some, row 0: label 'happy' is not a whole number"):
+        label_numbers(Dataset.from_dict({"label": ["happy"]}), "some")

@@ -15,7 +15,7 @@ from fra_zoo.data import create_dataset, list_datasets
 from fra_zoo.data.images import decode
 from fra_zoo.data.synthetic.draw import REGIONS
 from fra_zoo.errors import FraZooError
-from fra_zoo.labels import FERPLUS, LABEL_SPACES, LabelSpace
+from fra_zoo.labels import FERPLUS, FERPLUS_VOTES, LABEL_SPACES, LabelSpace
 from fra_zoo.votes import NO_LABEL, ferplus_majority
 
 GOLDEN = {"train": (28_558, 25_045), "valid": (3_579, 3_191), "test": (3_573, 3_137)}
@@ -78,11 +78,24 @@ def test_ferplus_layouts_agree(real_data, tmp_path):
         assert faces[0].equal(faces[2])
 
 
-def test_ferplus_csvs_that_do_not_fit(tmp_path):
-    for name, header in (("fer2013.csv", ["emotion", "pixels", "Usage"]), ("fer2013new.csv", ["Usage", "Image name"])):
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([], "fer2013new.csv has fewer rows than the other file, and the two must have the same rows"),
+        ([["PublicTest", "a.png", *[1] * 10]], "fer2013new.csv, line 2: a face of PublicTest, of Training in fer2013"),
+        ([["Training", "a.png", *[1] * 10]] * 2, "fer2013.csv has fewer rows than the other file"),
+        ([["Training", "a.png", *[-1] * 10]], "line 2: neutral '-1' is not a whole number of 0 or more"),
+    ],
+)
+def test_ferplus_csvs_that_do_not_fit(rows, why, tmp_path):
+    tables = {
+        "fer2013.csv": [["emotion", "pixels", "Usage"], ["9", " ".join(["1"] * 2304), "Training"]],
+        "fer2013new.csv": [["Usage", "Image name", *FERPLUS_VOTES.classes], *rows],
+    }
+    for name, table in tables.items():
         with open(tmp_path / name, "w", newline="") as file:
-            csv.writer(file).writerows([header, *([["0", "1 2 3", "Training"]] if name == "fer2013.csv" else [])])
-    with pytest.raises(FraZooError, match="do not fit together"):
+            csv.writer(file).writerows(table)
+    with pytest.raises(FraZooError, match=why):
         create_dataset("ferplus", "train", str(tmp_path))
 
 
@@ -92,7 +105,7 @@ def test_imagefolder(folder):
     assert data.labels is None
     assert data.dataset["identity"][:] == ["ann", "ann", "bob"]
     labelled = create_dataset("imagefolder", "train", str(folder), labels=True)
-    assert labelled.labels == LabelSpace("train", ("ann", "bob"))
+    assert labelled.labels == LabelSpace(folder.name, ("ann", "bob"))
     assert labelled.dataset["label"][:] == [0, 0, 1]
 
 
@@ -112,7 +125,7 @@ def test_labels_outside_the_space_are_named(folder):
     broken = data.dataset.remove_columns("label").add_column("label", [0, 7, 1])
     from dataclasses import replace
 
-    with pytest.raises(FraZooError, match=r"row 1: label 7 is outside label space 'train' \(0 to 1: ann, bob\)"):
+    with pytest.raises(FraZooError, match=r"row 1: label 7 is outside label space .* \(0 to 1: ann, bob\)"):
         replace(data, dataset=broken).labelled()
 
 

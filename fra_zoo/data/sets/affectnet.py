@@ -6,7 +6,6 @@ the training protocol to hold out.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,17 @@ from datasets import Dataset, Features, Image, List, Value
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
 from fra_zoo.data.folders import (
-    drop_missing,
     file_image,
+    find_listed,
     from_class_folders,
     images_under,
+    listed_file,
     missing_split,
     problem,
     split_folder,
     subfolders,
 )
+from fra_zoo.data.tables import Row, as_whole, read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import AFFECTNET7, CANONICAL
 
@@ -32,8 +33,9 @@ WHAT = (
     "and annotations, or with train/ and val/ of folders 0 to 6 or 7"
 )
 _BOX = ("face_x", "face_y", "face_width", "face_height")
-HEADER = ("subdirectory_filepath", *_BOX, "facial_landmarks", "expression", "valence", "arousal")
+COLUMNS = ("subdirectory_filepath", *_BOX, "facial_landmarks", "expression", "valence", "arousal")
 LISTS = {"train": "training.csv", "test": "validation.csv"}
+_OTHER_ORDER = "if they are of another order, give --dataset imagefolder and its 'labels'"
 _NO_EXPRESSION = 8  # None, Uncertain and No-Face are 8 to 10
 _TRAIN = (74_874, 134_416, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750)
 GOLDEN = (
@@ -48,6 +50,9 @@ GOLDEN = (
         options={"classes": 7},
     ),
 )
+
+
+_Part = tuple[dict[str, Any], tuple[str, ...], int]  # columns, problems, missing images
 
 
 def detect(root: Path) -> str | None:
@@ -85,67 +90,59 @@ def affectnet(
     if classes not in (7, 8):
         raise FraZooError(f"affectnet: classes must be 7 or 8, got {classes}")
     read = {"csv release": _from_csv, "npy release": _from_npy, "class folders": _from_folders}[layout]
-    columns, problems = read(folder, split, classes)
+    columns, problems, missing = read(folder, split, classes)
     features = Features({"image": Image(decode=False), "label": Value("int64")})
     if "box" in columns and crop:
         features["box"] = List(Value("float32"))
     dataset = Dataset.from_dict({name: columns[name] for name in features}, features=features)
     space = AFFECTNET7 if classes == 7 else CANONICAL
     source = f"AffectNet, {layout}"
-    return FaceData(dataset, "affectnet", split, space, "research only (AffectNet)", source, layout, problems)
+    license = "research only (AffectNet)"
+    return FaceData(dataset, "affectnet", split, space, license, source, layout, problems, missing)
 
 
-def _from_csv(folder: Path, split: str, classes: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _from_csv(folder: Path, split: str, classes: int) -> _Part:
     """The lists have a header or not, spaces in it or not, labels that are no number, and files listed twice."""
     place = _lists(folder)
     assert place is not None
     if split not in LISTS or not (place / LISTS[split]).is_file():
         raise missing_split("affectnet", split, folder, "the release has training.csv and validation.csv alone")
-    file = place / LISTS[split]
     images, labels, boxes = [], [], []
     seen: set[str] = set()
-    again, odd, negative = [], [], []
-    column = {name: number for number, name in enumerate(HEADER)}
-    with open(file, newline="") as lines:
-        for number, row in enumerate(csv.reader(lines)):
-            names = [name.strip().lower() for name in row]
-            if number == 0 and "expression" in names:
-                column = {name: names.index(name) for name in HEADER if name in names}
-                continue
-            try:
-                path, expression = row[column["subdirectory_filepath"]].strip(), row[column["expression"]].strip()
-            except (IndexError, KeyError) as error:
-                raise FraZooError(f"{file}, line {number + 1}: not the columns {', '.join(HEADER)}") from error
-            if not expression.lstrip("-").isdigit():
-                odd.append(path)
-                continue
-            if path in seen:
-                again.append(path)
-            elif 0 <= int(expression) < min(classes, _NO_EXPRESSION):
-                box = _box(row, column)
-                if min(box) < 0:
-                    negative.append(path)
-                images.append(file_image(folder / "Manually_Annotated_Images" / path))
-                labels.append(int(expression))
-                boxes.append(box)
+    again, odd, outside, negative = [], [], [], []
+    for row in read_table(place / LISTS[split], ("subdirectory_filepath", "expression"), COLUMNS, header=None):
+        path, expression = row["subdirectory_filepath"], as_whole(row["expression"])
+        if expression is None:
+            odd.append(path)
+        elif not 0 <= expression < _NO_EXPRESSION + 3:
+            outside.append(path)
+        elif path in seen:
+            again.append(path)
+        else:
             seen.add(path)
-    there, problems = drop_missing(images)
-    problems += problem("listed twice, taken once", again) + problem("row(s) without a numeric expression", odd)
+            if expression < min(classes, _NO_EXPRESSION):
+                images.append(listed_file(folder / "Manually_Annotated_Images", path))
+                labels.append(expression)
+                boxes.append(_box(row))
+                negative += [path] if min(boxes[-1]) < 0 else []
+    listed = find_listed(images)
+    problems = listed.problems + problem("listed twice, taken once", again)
+    problems += problem("row(s) without a numeric expression", odd)
+    problems += problem("row(s) with an expression outside 0 to 10", outside)
     problems += problem("box(es) are negative and are cut, or not used", negative)
-    return {
-        "image": [images[i] for i in there], "label": [labels[i] for i in there], "box": [boxes[i] for i in there]
-    }, problems  # fmt: skip
+    columns = {"image": listed.images, "label": listed.of(labels), "box": listed.of(boxes)}
+    return columns, problems, listed.missing
 
 
-def _box(row: list[str], column: dict[str, int]) -> list[float]:
+def _box(row: Row) -> list[float]:
     """(x, y, width, height); zeros, which no loader crops to, where the list does not say."""
     try:
-        return [float(row[column[name]]) for name in _BOX]
-    except (ValueError, IndexError, KeyError):
+        return [row.real(name) for name in _BOX]
+    except FraZooError:
         return [0.0] * 4
 
 
-def _from_npy(folder: Path, split: str, classes: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _from_npy(folder: Path, split: str, classes: int) -> _Part:
     """One `NUMBER_exp.npy` an image, a number or a string; numbers repeat between the splits and have gaps."""
     part = split_folder(folder, "train") if split == "train" else split_folder(folder, "valid")
     part = part or split_folder(folder, split)
@@ -168,10 +165,10 @@ def _from_npy(folder: Path, split: str, classes: int) -> tuple[dict[str, Any], t
             images.append(file_image(by_stem[stem]))
             labels.append(label)
     problems = problem("annotation(s) have no image", alone) + problem("annotation(s) are no expression of 0 to 7", odd)
-    return {"image": images, "label": labels}, problems
+    return {"image": images, "label": labels}, problems, len(alone)
 
 
-def _from_folders(folder: Path, split: str, classes: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _from_folders(folder: Path, split: str, classes: int) -> _Part:
     """A copy re-packed by somebody; where it has no `test`, its `val` is the official validation set."""
     test = split_folder(folder, "test")
     part = split_folder(folder, split)
@@ -179,5 +176,7 @@ def _from_folders(folder: Path, split: str, classes: int) -> tuple[dict[str, Any
         part = {"train": part, "test": split_folder(folder, "valid")}.get(split)
     if part is None:
         raise missing_split("affectnet", split, folder, "this copy does not have it")
-    images, labels = from_class_folders(part, {str(number): number for number in range(classes)})
-    return {"image": images, "label": labels}, ()
+    images, labels, problems = from_class_folders(part, {str(number): number for number in range(classes)})
+    order = ", ".join(f"{number} {name}" for number, name in enumerate(CANONICAL.classes[:classes]))
+    guess = f"folders are named by numbers alone, which are read in AffectNet's order: {order}; {_OTHER_ORDER}"
+    return {"image": images, "label": labels}, (guess, *problems), 0

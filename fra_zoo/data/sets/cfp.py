@@ -5,13 +5,15 @@ Sengupta et al. 2016, http://www.cfpw.io.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from datasets import Dataset, Features, Image, Value
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import drop_missing, file_image, missing_split
+from fra_zoo.data.folders import find_listed, listed_file, missing_split
 from fra_zoo.data.pairs import Pairs
+from fra_zoo.data.tables import lines_of
 from fra_zoo.errors import FraZooError, nearest
 
 WHAT = "the folder cfp-dataset with Data/Images and Protocol"
@@ -48,12 +50,11 @@ def cfp(split: str, root: str | None = None, streaming: bool = False, protocol: 
         raise FraZooError(f"cfp: protocol '{protocol}' is unknown; {nearest(protocol, PROTOCOLS)}")
     lists = {kind: _images(base, kind) for kind in "FP"}
     images = lists["F"] + lists["P"]
-    there, problems = drop_missing([file_image(file) for file in images])
-    if problems:
-        raise FraZooError(f"{base}: {problems[0]}; the pairs need every image, unpack the dataset again")
+    listed = find_listed(images)
+    if listed.missing:
+        raise FraZooError(f"{base}: {listed.problems[0]}; the pairs need every image, unpack the dataset again")
     dataset = Dataset.from_dict(
-        {"image": [file_image(images[row]) for row in there], "identity": [images[row].parts[-3] for row in there]},
-        features=FEATURES,
+        {"image": listed.images, "identity": [image.parts[-3] for image in images]}, features=FEATURES
     )
     second = len(lists["F"]) if protocol == "FP" else 0
     pairs = _pairs(base, protocol, len(lists["F"]), len(lists["P"]) if protocol == "FP" else len(lists["F"]), second)
@@ -65,13 +66,14 @@ def _images(base: Path, kind: str) -> list[Path]:
     """Line i of a list names image i, counted from 1; paths are seen from the folder `Protocol`."""
     file = base / "Protocol" / f"Pair_list_{kind}.txt"
     found = []
-    for number, line in enumerate(file.read_text().splitlines(), 1):
-        words = line.split()
-        if not words:
-            continue
-        if len(words) != 2 or words[0] != str(number):
-            raise FraZooError(f"{file}, line {number}: '{line}' is not '{number} PATH'")
-        found.append(Path(base, "Protocol", words[1]).resolve())
+    for number, line in lines_of(file):
+        words = line.split(maxsplit=1)
+        if len(words) != 2 or words[0] != str(len(found) + 1):
+            raise FraZooError(f"{file}, line {number}: '{line[:60]}' is not '{len(found) + 1} PATH'")
+        path = Path(os.path.normpath(listed_file(base / "Protocol", words[1])))
+        if len(path.parts) < 3:
+            raise FraZooError(f"{file}, line {number}: '{line[:60]}' names no image of a person")
+        found.append(path)
     return found
 
 
@@ -82,7 +84,7 @@ def _pairs(base: Path, protocol: str, firsts: int, seconds: int, offset: int) ->
     for fold, path in enumerate(folds):
         for name in ("same", "diff"):
             file = path / f"{name}.txt"
-            for number, line in enumerate(file.read_text().split() if file.is_file() else (), 1):
+            for number, line in lines_of(file) if file.is_file() else ():
                 try:
                     one, two = (int(word) for word in line.split(","))
                 except ValueError as error:

@@ -9,6 +9,7 @@ from datasets import Dataset, Features, Image, Value
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
 from fra_zoo.data.fer2013_csv import FILES, USAGES, read_faces
 from fra_zoo.data.folders import from_class_folders, missing_split, split_folder, subfolders
+from fra_zoo.data.tables import read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FER2013
 
@@ -38,8 +39,11 @@ def _csv(root: Path) -> Path | None:
     file = next((root / name for name in FILES if (root / name).is_file()), None)
     if file is None or file.name != "train.csv":
         return file
-    with open(file) as lines:
-        return file if "pixels" in lines.readline() else None
+    try:
+        next(read_table(file, ("pixels",)), None)
+    except FraZooError:
+        return None
+    return file
 
 
 def _alone(root: Path) -> str | None:
@@ -64,12 +68,13 @@ def fer2013(split: str, root: str | None = None, streaming: bool = False) -> Fac
             raise missing_split("fer2013", split, folder, "Kaggle's test.csv has no labels; get fer2013.csv")
         faces = list(read_faces(file, USAGES[split]))
         images = [{"bytes": face.png, "path": None} for face in faces]
-        labels = [face.emotion for face in faces]
+        labels, problems = [face.emotion for face in faces], ()
     else:
         part = split_folder(folder, split)
         if part is None:
             raise missing_split("fer2013", split, folder, "its class folders are not divided so")
         numbers = {name: FER2013.index(_FOLDERS[name.lower()]) for name in subfolders(part) if name.lower() in _FOLDERS}
-        images, labels = from_class_folders(part, numbers)
+        images, labels, problems = from_class_folders(part, numbers)
     dataset = Dataset.from_dict({"image": images, "label": labels}, features=FEATURES)
-    return FaceData(dataset, "fer2013", split, FER2013, "research only (FER2013)", f"FER2013, {layout}", layout)
+    source = f"FER2013, {layout}"
+    return FaceData(dataset, "fer2013", split, FER2013, "research only (FER2013)", source, layout, problems)

@@ -5,7 +5,7 @@ Barsoum et al. 2016 (arXiv 1608.01041); labels: https://github.com/microsoft/FER
 
 from __future__ import annotations
 
-import csv
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from datasets import Dataset, Features, Image, Sequence, Value, load_dataset
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
 from fra_zoo.data.fer2013_csv import USAGES, read_faces
-from fra_zoo.data.folders import drop_missing, file_image
+from fra_zoo.data.folders import Listed, find_listed, listed_file
+from fra_zoo.data.tables import read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FERPLUS, FERPLUS_VOTES
 from fra_zoo.votes import ferplus_majority
@@ -40,6 +41,8 @@ GOLDEN = (
         labelled={"train": 25_057, "valid": 3_199, "test": 3_152},
     ),
 )
+_VOTES = tuple(name.lower() for name in FERPLUS_VOTES.classes)
+_FIT = "and the two must have the same rows in the same order"
 FEATURES = Features({"image": Image(decode=False), "name": Value("string"), "votes": Sequence(Value("int64"))})
 
 
@@ -73,23 +76,25 @@ def ferplus(split: str, root: str | None = None, streaming: bool = False) -> Fac
     map_only("ferplus", streaming)
     folder = need_root("ferplus", root, WHAT)
     layout = detect(folder)
+    listed = Listed()
     if layout == "parquet" and (folder / f"{split}.parquet").is_file():
-        dataset, votes, problems = _from_parquet(folder / f"{split}.parquet"), "votes of label.csv", ()
+        dataset, votes = _from_parquet(folder / f"{split}.parquet"), "votes of label.csv"
     elif layout == "repository folders" and (folder / FOLDERS[split] / "label.csv").is_file():
-        dataset, problems = _from_folder(folder / FOLDERS[split], folder / FOLDERS[split])
+        dataset, listed = _from_folder(folder / FOLDERS[split], folder / FOLDERS[split])
         votes = "votes of label.csv"
     elif layout == "Images and Labels folders":
-        dataset, problems = _from_folder(folder / "Labels" / FOLDERS[split], folder / "Images" / FOLDERS[split])
+        dataset, listed = _from_folder(folder / "Labels" / FOLDERS[split], folder / "Images" / FOLDERS[split])
         votes = "votes of label.csv"
     elif layout == "csv files":
-        dataset, votes, problems = _from_csv(folder, USAGES[split]), "revised votes of fer2013new.csv", ()
+        dataset, votes = _from_csv(folder, USAGES[split]), "revised votes of fer2013new.csv"
     else:
         raise FraZooError(f"no FER+ split '{split}' under {folder}; root= should be {WHAT}")
     source = f"FER+, {layout}, {votes}"
     labels = ferplus_majority(np.asarray(dataset["votes"]).reshape(-1, len(FERPLUS_VOTES)))
     dataset = dataset.add_column("label", labels.tolist())  # pyright: ignore[reportCallIssue]
     license = "research only (FER2013); labels MIT"
-    return FaceData(dataset, "ferplus", split, FERPLUS, license, source, layout or "", problems)
+    problems, missing = listed.problems, listed.missing
+    return FaceData(dataset, "ferplus", split, FERPLUS, license, source, layout or "", problems, missing)
 
 
 def _from_parquet(file: Path) -> Dataset:
@@ -99,46 +104,32 @@ def _from_parquet(file: Path) -> Dataset:
     return dataset.add_column("votes", votes.tolist(), feature=FEATURES["votes"])
 
 
-def _from_folder(labels: Path, faces: Path) -> tuple[Dataset, tuple[str, ...]]:
-    """`label.csv` without a header: name, box, ten votes."""
-    images, names, votes = [], [], []
-    with open(labels / "label.csv", newline="") as file:
-        for number, row in enumerate(csv.reader(file)):
-            try:
-                votes.append([int(value) for value in row[2:]])
-                if len(votes[-1]) != len(FERPLUS_VOTES):
-                    raise ValueError(f"{len(votes[-1])} votes")
-            except ValueError as error:
-                raise FraZooError(
-                    f"{labels / 'label.csv'}, line {number + 1}: not name, box, ten votes ({error})"
-                ) from error
-            names.append(row[0])
-            images.append(file_image(faces / row[0]))
-    there, problems = drop_missing(images)
-    columns = {"image": images, "name": names, "votes": votes}
-    return Dataset.from_dict(
-        {key: [rows[i] for i in there] for key, rows in columns.items()}, features=FEATURES
-    ), problems
+def _from_folder(labels: Path, faces: Path) -> tuple[Dataset, Listed]:
+    """`label.csv`, as a rule without a header: name, box, ten votes."""
+    files, names, votes = [], [], []
+    columns = ("name", "box", *_VOTES)
+    for row in read_table(labels / "label.csv", columns, columns, header=None):
+        names.append(row["name"])
+        votes.append([row.whole(column, 0) for column in _VOTES])
+        files.append(listed_file(faces, row["name"]))
+    listed = find_listed(files)
+    table = {"image": listed.images, "name": listed.of(names), "votes": listed.of(votes)}
+    return Dataset.from_dict(table, features=FEATURES), listed
 
 
 def _from_csv(folder: Path, usage: str) -> Dataset:
     """The two files have the same row order; they are joined by position."""
     images, names, votes = [], [], []
-    with open(folder / "fer2013new.csv", newline="") as file:
-        labels = list(csv.DictReader(file))
-    try:
-        for face in read_faces(folder / "fer2013.csv", None):
-            label = labels[face.row]
-            if label["Usage"] != face.usage:
-                raise ValueError(f"row {face.row + 1} is {face.usage} in one and {label['Usage']} in the other")
-            if face.usage != usage or not label["Image name"]:
-                continue
+    labels = read_table(folder / "fer2013new.csv", ("usage", "image name", *_VOTES))
+    faces = read_faces(folder / "fer2013.csv", None, emotions=False)
+    for face, label in itertools.zip_longest(faces, labels):
+        if face is None or label is None:
+            short = "fer2013.csv" if face is None else "fer2013new.csv"
+            raise FraZooError(f"{folder}: {short} has fewer rows than the other file, {_FIT}")
+        if label["usage"].lower() != face.usage.lower():
+            raise label.error(f"a face of {label['usage']}, of {face.usage} in fer2013.csv, {_FIT};")
+        if face.usage == usage and label["image name"]:
             images.append({"bytes": face.png, "path": None})
-            names.append(label["Image name"])
-            votes.append([int(label[column]) for column in FERPLUS_VOTES.classes])
-    except (ValueError, KeyError, IndexError) as error:
-        raise FraZooError(
-            f"{folder}: fer2013.csv and fer2013new.csv do not fit together ({error}); they need the same rows in "
-            "the same order, columns emotion,pixels,Usage and Usage,Image name, then the ten votes"
-        ) from error
+            names.append(label["image name"])
+            votes.append([label.whole(column, 0) for column in _VOTES])
     return Dataset.from_dict({"image": images, "name": names, "votes": votes}, features=FEATURES)

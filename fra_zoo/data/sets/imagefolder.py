@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import Dataset, Features, Image, Value
 
-from fra_zoo.data.base import FaceData, map_only, need_root, register_dataset
-from fra_zoo.data.folders import file_image, has_splits, images_under, missing_split, split_folder
-from fra_zoo.data.images import SUFFIXES
+from fra_zoo.data.base import FaceData, MissingSplit, map_only, need_root, register_dataset
+from fra_zoo.data.folders import (
+    file_image,
+    folder_split,
+    has_splits,
+    missing_split,
+    problem,
+    split_folder,
+    split_of,
+    subfolders,
+)
+from fra_zoo.data.opening import SUFFIXES
+from fra_zoo.data.walk import has_images, walk
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
+from fra_zoo.paths import shown
 
 
 def detect(root: Path) -> str | None:
     """`image folders` or None."""
-    return "image folders" if root.is_dir() and next(images_under(root), None) is not None else None
+    return "image folders" if root.is_dir() and has_images(root) else None
 
 
 @register_dataset("imagefolder", detect=detect)
@@ -24,43 +37,93 @@ def imagefolder(
 ) -> FaceData:
     """Every image under the split's folder, recursively, in sorted order; without such folders all is `train`.
 
+    Folders of splits may lie deeper too, as in `archive/train/…` or `happy/train/…`.
+
     Args:
-        labels: what the name of each image's folder means. False: nothing; True: it is the label. The name of a label
+        labels: what the name of each image's folder means. False: nothing; True: it is the label, in
+            the order of train's folders in every split. The name of a label
             space, such as `affectnet7`: it is a class of it, or a class's number. A map of folder to class, such as
             `{"0": "neutral", "smile": "happiness"}`: it is that; other folders are left out.
     """
     map_only("imagefolder", streaming)
-    root_folder = need_root("imagefolder", root, "a folder of images, in folders or not")
-    folder = split_folder(root_folder, split) if root_folder.is_dir() else None
-    if folder is None:
-        if split != "train" or has_splits(root_folder):
-            raise missing_split("imagefolder", split, root_folder, "there is no such folder")
-        folder = root_folder
-    files = list(images_under(folder))
+    folder = need_root("imagefolder", root, "a folder of images, in folders or not")
+    tree = _tree(folder, split)
+    files, names, problems = tree.files, tree.names, tree.problems
     if not files:
-        raise FraZooError(f"dataset 'imagefolder' is empty: no image ({', '.join(SUFFIXES)}) under {folder}")
+        why = "".join(f"; {line}" for line in problems)
+        raise FraZooError(f"dataset 'imagefolder' is empty: no image ({', '.join(SUFFIXES)}) under {tree.base}{why}")
     features = Features({"image": Image(decode=False), "identity": Value("string")})
-    space, numbers = (None, {}) if labels is False else _classes(labels, files, root_folder)
+    space, numbers = (None, {}) if labels is False else _classes(labels, tree, folder, split)
     if space is not None:
-        files = [file for file in files if file.parent.name in numbers]
         features["label"] = Value("int64")
-    columns: dict = {"image": [file_image(file) for file in files], "identity": [file.parent.name for file in files]}
+        problems += problem("image(s) lie in no folder of a class and are left out", tree.without(numbers))
+        kept = [place for place, name in enumerate(names) if name in numbers]
+        files, names = [files[place] for place in kept], [names[place] for place in kept]
+    columns: dict = {
+        "image": [file_image(file) for file in files],
+        "identity": [shown(name or file.parent.name) for file, name in zip(files, names, strict=True)],
+    }
     if space is not None:
-        columns["label"] = [numbers[file.parent.name] for file in files]
+        columns["label"] = [numbers[name] for name in names if name is not None]
     dataset = Dataset.from_dict(columns, features=features)
     license = "unknown: that of the images"
-    return FaceData(dataset, "imagefolder", split, space, license, str(folder), "image folders")
+    return FaceData(dataset, "imagefolder", split, space, license, shown(tree.base), "image folders", problems)
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """The images of a split, and for each the name of its folder: None where that is the split's own."""
+
+    base: Path
+    files: list[Path]
+    names: list[str | None]
+    problems: tuple[str, ...]
+
+    def without(self, known: Collection[str]) -> list[Path]:
+        """Images whose folder is not among these."""
+        return [file for file, name in zip(self.files, self.names, strict=True) if name not in known]
+
+
+def _tree(root: Path, split: str) -> _Tree:
+    """The split's folder; where no folder of the root is a split's, those further down; where none is, all as train.
+
+    Raises:
+        MissingSplit: if there are splits, and not this one.
+    """
+    base = split_folder(root, split) if root.is_dir() else None
+    if base is None and has_splits(root):
+        raise missing_split("imagefolder", split, root, "there is no such folder")
+    found = walk(base or root)
+    files, problems = found.images, found.problems()
+    if base is None:
+        of = [split_of(file.relative_to(root).as_posix(), folders_alone=True) for file in files]
+        if split != "train" and split not in of:
+            raise missing_split("imagefolder", split, root, "there is no such folder")
+        if any(of):
+            outside = [file for file, one in zip(files, of, strict=True) if one is None]
+            problems += problem("image(s) are in no folder of a split and are left out", outside)
+            files = [file for file, one in zip(files, of, strict=True) if one == split]
+    else:
+        beside = [name for name in subfolders(root) if folder_split(name) is None]
+        problems += problem("folder(s) beside those of the splits are left out", beside)
+    return _Tree(base or root, files, [_name(file, base or root) for file in files], problems)
+
+
+def _name(file: Path, base: Path) -> str | None:
+    """The nearest folder between an image and its split's that bears no split's name."""
+    for folder in file.relative_to(base).parts[-2::-1]:
+        if folder_split(folder) is None:
+            return folder
+    return None
 
 
 def _classes(
-    labels: bool | str | dict[str, str], files: list[Path], root: Path
+    labels: bool | str | dict[str, str], tree: _Tree, root: Path, split: str
 ) -> tuple[LabelSpace | None, dict[str, int]]:
     """The label space, and the number of each folder's class."""
-    found = sorted({file.parent.name for file in files})
+    found = sorted({name for name in tree.names if name is not None})
     if labels is True:
-        return LabelSpace(files[0].parent.parent.name, tuple(found)), {
-            name: number for number, name in enumerate(found)
-        }
+        return _by_folders(found, root, split)
     if isinstance(labels, str):
         if labels not in LABEL_SPACES:
             raise FraZooError(f"imagefolder: unknown label space '{labels}'; {nearest(labels, LABEL_SPACES)}")
@@ -76,7 +139,28 @@ def _classes(
     if not numbers or (isinstance(labels, str) and len(numbers) < len(found)):
         odd = [name for name in found if name not in known]
         raise FraZooError(
-            f"imagefolder: folder(s) {', '.join(odd[:5])} under {root} are no class of {labels}; give a map, such as "
-            '--dataset_args \'{"labels": {"folder": "happiness"}}\''
+            f"imagefolder: folder(s) {shown(', '.join(odd[:5]))} under {root} are no class of {labels}; give a map, "
+            'such as --dataset_args \'{"labels": {"folder": "happiness"}}\''
         )
     return space, numbers
+
+
+def _by_folders(found: list[str], root: Path, split: str) -> tuple[LabelSpace, dict[str, int]]:
+    """The folders of train, sorted, are the classes of every split."""
+    classes = found
+    if split != "train":
+        try:
+            classes = sorted({name for name in _tree(root, "train").names if name is not None})
+        except MissingSplit:
+            classes = found
+    odd = [name for name in found if name not in classes]
+    if odd:
+        raise FraZooError(
+            f"imagefolder: folder(s) {shown(', '.join(odd[:5]))} of split '{split}' under {root} are no class of train "
+            f"({shown(', '.join(classes[:10]))}); give the classes the same folders in every split"
+        )
+    if not found:
+        raise FraZooError(f"imagefolder: no folder of a class under {root}; labels need root/[split/]CLASS/image.jpg")
+    return LabelSpace(root.name or "folders", tuple(map(shown, classes))), {
+        name: number for number, name in enumerate(classes)
+    }

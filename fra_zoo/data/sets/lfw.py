@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from datasets import Dataset, Features, Image, Value, load_dataset
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, numbered_rows, register_dataset
-from fra_zoo.data.folders import file_image, images_under, missing_split, subfolders
+from fra_zoo.data.folders import file_image, missing_split, problem, subfolders
 from fra_zoo.data.pairs import read_pairs
+from fra_zoo.data.walk import walk
 from fra_zoo.errors import FraZooError
 
 WHAT = "a folder of NAME/NAME_0001.jpg, or of Parquet files with identity and number, and pairs.txt"
 PLACES = (".", "lfw", "lfw-deepfunneled", "lfw_funneled", "lfw-py/lfw-deepfunneled", "train")
+_LOOKED_AT = 20
 _FILE = re.compile(r"(.+)_(\d{4})\.[a-z]+", re.IGNORECASE)
 FEATURES = Features({"image": Image(decode=False), "identity": Value("string"), "number": Value("int64")})
 GOLDEN = (Golden("LFW", {"train": 13_233}, identities={"train": 5_749}),)
@@ -31,11 +34,16 @@ def detect(root: Path) -> str | None:
 def _folder(root: Path) -> Path | None:
     for place in PLACES:
         names = subfolders(root / place)
-        for name in names[:1]:
-            files = [file.name for file in images_under(root / place / name)]
-            if files and all((match := _FILE.fullmatch(file)) and match[1] == name for file in files):
-                return root / place
+        files = [file for name in names[:_LOOKED_AT] for file in walk(root / place / name).images]
+        if 2 * sum(_match(file) is not None for file in files) > len(files):
+            return root / place
     return None
+
+
+def _match(file: Path) -> re.Match[str] | None:
+    """Name and number of an image in the folder of that name."""
+    match = _FILE.fullmatch(file.name)
+    return match if match and match[1] == file.parent.name else None
 
 
 @register_dataset("lfw", detect=detect, golden=GOLDEN)
@@ -52,8 +60,12 @@ def lfw(split: str, root: str | None = None, streaming: bool = False, pairs: str
         raise FraZooError(f"no LFW under {folder}; root= should be {WHAT}")
     if split != "train":
         raise missing_split("lfw", split, folder, "all of LFW is in train")
+    problems: tuple[str, ...] = ()
     if place is not None:
-        matches = [(file, match) for file in images_under(place) if (match := _FILE.fullmatch(file.name))]
+        found = walk(place)
+        matches = [(file, match) for file in found.images if (match := _match(file))]
+        odd = [str(file) for file in found.images if not _match(file)]
+        problems = found.problems() + problem("image(s) are not NAME/NAME_0001.jpg and are left out", odd)
         columns = {
             "image": [file_image(file) for file, _ in matches],
             "identity": [match[1] for _, match in matches],
@@ -63,9 +75,8 @@ def lfw(split: str, root: str | None = None, streaming: bool = False, pairs: str
     else:
         files = sorted(str(file) for file in folder.glob("*.parquet"))
         dataset = load_dataset("parquet", data_files=files, split="train").cast_column("image", Image(decode=False))
-    data = FaceData(dataset, "lfw", split, None, "research only (LFW)", f"LFW, {layout}: {folder}", layout)
+    data = FaceData(dataset, "lfw", split, None, "research only (LFW)", f"LFW, {layout}: {folder}", layout, problems)
     listed = next((file for file in (folder / pairs, (place or folder) / pairs) if file.is_file()), None)
     if listed is None:
         return data
-    found = read_pairs(listed, numbered_rows(data))
-    return FaceData(**{**vars(data), "pairs": found})
+    return replace(data, pairs=read_pairs(listed, numbered_rows(data)))

@@ -7,12 +7,22 @@ from pathlib import Path
 from datasets import Dataset, Features, Image, List, Value
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import drop_missing, file_image, from_class_folders, missing_split, split_folder, subfolders
-from fra_zoo.errors import FraZooError
+from fra_zoo.data.folders import (
+    Listed,
+    find_listed,
+    from_class_folders,
+    listed_file,
+    missing_split,
+    split_folder,
+    subfolders,
+)
+from fra_zoo.data.tables import lines_of
+from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import RAFDB
 
 WHAT = "a folder with EmoLabel/list_patition_label.txt and Image/aligned, or with train/ and test/ of folders 1 to 7"
 LIST = Path("EmoLabel", "list_patition_label.txt")  # so spelt in the release
+KINDS = ("aligned", "original")
 _CLASSES = {str(number + 1): number for number in range(len(RAFDB))}
 GOLDEN = (
     Golden(
@@ -56,40 +66,50 @@ def rafdb(
         raise FraZooError(f"no RAF-DB under {folder}; root= should be {WHAT}")
     if split == "valid":
         raise missing_split("rafdb", split, folder, "RAF-DB has train and test alone")
-    columns, problems = _from_list(folder, split, images) if layout == "official" else _from_folders(folder, split)
+    listed, columns, problems = Listed(), {}, ()
+    if layout == "official":
+        listed, labels = _from_list(folder, split, images)
+        columns, problems = {"image": listed.images, "label": labels}, listed.problems
+    else:
+        columns["image"], columns["label"], problems = _from_folders(folder, split)
     features = Features({"image": Image(decode=False), "label": Value("int64")})
     if soft:
         columns["target"] = _soft_labels(folder, [Path(image["path"]).stem for image in columns["image"]])
         features["target"] = List(Value("float32"))
     dataset = Dataset.from_dict(columns, features=features)
-    return FaceData(dataset, "rafdb", split, RAFDB, "research only (RAF-DB)", f"RAF-DB, {layout}", layout, problems)
+    source, missing = f"RAF-DB, {layout}", listed.missing
+    return FaceData(dataset, "rafdb", split, RAFDB, "research only (RAF-DB)", source, layout, problems, missing)
 
 
-def _from_list(folder: Path, split: str, kind: str) -> tuple[dict, tuple[str, ...]]:
+def _from_list(folder: Path, split: str, kind: str) -> tuple[Listed, list[int]]:
+    """Aligned images have `_aligned` in their names, unless somebody dropped it."""
     base = _official(folder)
     assert base is not None
-    suffix = "_aligned.jpg" if kind == "aligned" else ".jpg"
-    images, labels = [], []
-    for number, line in enumerate((base / LIST).read_text().splitlines()):
-        words = line.split()
-        if not words or not words[0].startswith(split):
-            continue
-        if len(words) != 2 or words[1] not in _CLASSES:
+    if kind not in KINDS:
+        raise FraZooError(f"rafdb: images '{kind}' is unknown; {nearest(kind, KINDS)}")
+    place = base / "Image" / kind
+    files, plain, labels = [], [], []
+    for number, line in lines_of(base / LIST):
+        words = line.replace(",", " ").split()
+        name = words[0].replace("\\", "/").rsplit("/", 1)[-1]
+        if len(words) != 2 or words[1] not in _CLASSES or not name.startswith(("train", "test")):
             raise FraZooError(
-                f"{base / LIST}, line {number + 1}: '{line}' is not 'NAME.jpg LABEL' with a label of 1 to 7"
+                f"{base / LIST}, line {number}: '{line[:60]}' is not 'NAME.jpg LABEL' with a name of train or "
+                "test and a label of 1 to 7; mend or remove the line"
             )
-        images.append(file_image(base / "Image" / kind / (Path(words[0]).stem + suffix)))
-        labels.append(_CLASSES[words[1]])
-    there, problems = drop_missing(images)
-    return {"image": [images[i] for i in there], "label": [labels[i] for i in there]}, problems
+        if name.startswith(split):
+            plain.append(listed_file(place, name))
+            files.append(place / f"{Path(name).stem}_aligned.jpg" if kind == "aligned" else plain[-1])
+            labels.append(_CLASSES[words[1]])
+    listed = find_listed(files, plain)
+    return listed, listed.of(labels)
 
 
-def _from_folders(folder: Path, split: str) -> tuple[dict, tuple[str, ...]]:
+def _from_folders(folder: Path, split: str) -> tuple[list, list[int], tuple[str, ...]]:
     part = split_folder(_packed(folder), split)
     if part is None:
         raise missing_split("rafdb", split, folder, "there is no such folder")
-    images, labels = from_class_folders(part, _CLASSES)
-    return {"image": images, "label": labels}, ()
+    return from_class_folders(part, _CLASSES)
 
 
 def _soft_labels(folder: Path, stems: list[str]) -> list[list[float]]:
@@ -99,9 +119,18 @@ def _soft_labels(folder: Path, stems: list[str]) -> list[list[float]]:
         raise FraZooError(f"no soft labels under {folder}: RAF-DB has them in distribution_basic; leave soft out")
     found: dict[str, list[float]] = {}
     for file in files:
-        for line in file.read_text().splitlines():
+        for number, line in lines_of(file):
             words = line.replace(",", " ").split()
             if len(words) == 1 + len(RAFDB):
-                shares = [float(word) for word in words[1:]]
-                found[Path(words[0]).stem] = [share / max(sum(shares), 1e-9) for share in shares]
+                found[Path(words[0]).stem] = _shares(words[1:], f"{file}, line {number}")
     return [found.get(stem.removesuffix("_aligned"), [0.0] * len(RAFDB)) for stem in stems]
+
+
+def _shares(words: list[str], where: str) -> list[float]:
+    try:
+        shares = [float(word) for word in words]
+    except ValueError:
+        shares = [-1.0]
+    if not all(0.0 <= share < float("inf") for share in shares):
+        raise FraZooError(f"{where}: not 'NAME' and seven numbers of 0 or more; mend or remove the line")
+    return [share / max(sum(shares), 1e-9) for share in shares]

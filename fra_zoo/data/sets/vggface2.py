@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 
 from datasets import Dataset, Features, Image, List, Value
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import file_image, images_under, missing_split, problem, split_folder, subfolders
+from fra_zoo.data.folders import file_image, missing_split, problem, split_folder, subfolders
+from fra_zoo.data.tables import read_table
+from fra_zoo.data.walk import walk
 from fra_zoo.errors import FraZooError
 
 WHAT = "a folder with train/n000001/0001_01.jpg … and test/ likewise"
+_BOX = ("x", "y", "w", "h")
 _IDENTITY = re.compile(r"n\d{6}")
 GOLDEN = (Golden("VGGFace2", {"train": 3_141_890, "test": 169_396}, identities={"train": 8_631, "test": 500}),)
 
 
 def detect(root: Path) -> str | None:
     """`identity folders`, or None."""
-    names = [subfolders(split_folder(_base(root), split))[:1] for split in ("train", "test")]
-    return "identity folders" if any(name and _IDENTITY.fullmatch(name[0]) for name in names) else None
+    for split in ("train", "test"):
+        names = subfolders(split_folder(_base(root), split))
+        if 2 * sum(_IDENTITY.fullmatch(name) is not None for name in names) > len(names):
+            return "identity folders"
+    return None
 
 
 def _base(root: Path) -> Path:
@@ -40,10 +45,12 @@ def vggface2(split: str, root: str | None = None, streaming: bool = False, crop:
     part = split_folder(_base(folder), split)
     if part is None:
         raise missing_split("vggface2", split, folder, f"root= should be {WHAT}")
-    files = list(images_under(part))
+    found = walk(part)
+    files = [file for file in found.images if _IDENTITY.fullmatch(file.parent.name)]
     columns: dict = {"image": [file_image(file) for file in files], "identity": [file.parent.name for file in files]}
     features = Features({"image": Image(decode=False), "identity": Value("string")})
-    problems: tuple[str, ...] = ()
+    odd = [str(file) for file in found.images if not _IDENTITY.fullmatch(file.parent.name)]
+    problems = found.problems() + problem("image(s) lie in no folder of a person and are left out", odd)
     if crop:
         boxes = _boxes(folder, split)
         keys = [f"{file.parent.name}/{file.stem}" for file in files]
@@ -63,10 +70,5 @@ def _boxes(folder: Path, split: str) -> dict[str, list[float]]:
     file = folder / "bb_landmark" / f"loose_bb_{split}.csv"
     if not file.is_file():
         raise FraZooError(f"no such file: {file}; crop needs VGGFace2's bb_landmark folder, or leave crop out")
-    with open(file, newline="") as lines:
-        rows = csv.reader(lines)
-        next(rows, None)
-        try:
-            return {row[0].strip(): [float(value) for value in row[1:5]] for row in rows if row}
-        except ValueError as error:
-            raise FraZooError(f"{file} is not NAME_ID,X,Y,W,H: {error}") from error
+    rows = read_table(file, ("name_id", *_BOX))
+    return {row["name_id"].replace("\\", "/"): [row.real(column) for column in _BOX] for row in rows}
