@@ -167,7 +167,7 @@ def test_the_branches_of_a_face_share_its_dropout_mask_but_in_the_published_code
 
 
 def test_branches_that_are_copies_are_alike_under_dropout():
-    """All of the similarity loss of equal branches is noise: of masks in the published code, of the neck's batches here."""
+    """The similarity loss of equal branches is noise alone: of the masks in the published code; here hardly any."""
     found = {}
     for mode in ("paper", "official"):
         torch.manual_seed(0)
