@@ -3,7 +3,9 @@
 Symbols: C classes, k branch, m logits of the branch that never saw a face's class, alpha confidence of a face,
 beta epochs of the ramp. Auxiliary branch k learns all classes but k; the target branch learns all.
 
-Two modes. `paper` is the default; `official` has what the published code does otherwise (docs/objectives.md).
+Two modes. `paper` is the default; `official` has what the published code does otherwise (docs/objectives.md). In
+`paper` all branches of a face share its dropout mask, the ramps rise with the steps, and the neck's running statistics
+are those of the target's features, which are the ones it sees at test time.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.fer.base import OBJECTIVES, Objective, ObjectiveConfig, top1
-from fra_zoo.layers.branches import copy_tail, run_tail, split_backbone
+from fra_zoo.layers.branches import Split, copy_tail, run_tail, split_backbone
 from fra_zoo.layers.norm import fold_into_linear
 from fra_zoo.losses.label_distribution import latent_distribution_loss, sharpen, with_class, without_class
 from fra_zoo.losses.similarity import class_similarity, similarity_preserving_loss
@@ -41,12 +43,11 @@ class DMUEConfig(ObjectiveConfig):
         mode: `paper` or `official` (see docs/objectives.md for what the published code does otherwise).
         temperature: T of the latent distributions, above 1 flatter.
         soft_weight: omega, of the latent distributions.
-        similarity_weight: gamma, of similarity preserving; the paper's presupposes a trained network, and from random
-            weights nothing is learned with it: take 10 there.
+        similarity_weight: gamma, of similarity preserving (docs/objectives.md measures 10 beside the paper's 1000).
         sp_source: what of an auxiliary branch similarity preserving compares: `features` or `logits`; by default the
             mode's.
         ramp: beta as a share of the run: 6 of 36 epochs on AffectNet, 12 on FER+, 9 on RAF-DB.
-        dropout: before the neck.
+        dropout: before the neck; one mask a face for all branches, in `official` one for each.
     """
 
     mode: str = "paper"
@@ -87,11 +88,28 @@ class Branch(NamedTuple):
 def ramps(epoch: float, beta: float, scale: float = 1.0) -> tuple[float, float]:
     """Weights of the target's losses, rising until epoch `beta`, and of the auxiliary ones, falling after it.
 
-    Section 3.4. Args: epoch counts from 0; scale is 1 in the paper and 5 in the published code.
+    Section 3.4. Args: epoch counts from 0 and may be a fraction; scale is 1 in the paper, 5 in the published code.
     """
     up = math.exp(-scale * (1.0 - epoch / beta) ** 2) if epoch <= beta else 1.0
     down = 1.0 if epoch < beta else math.exp(-((1.0 - beta / epoch) ** 2))
     return up, down
+
+
+def _refuse_noise(model: nn.Module, split: Split) -> None:
+    """Raise `FraZooError` if the model has dropout or drop path where each branch would draw its own."""
+    net = cast(Any, model)
+    after = [*split.tail(model), *(getattr(net, name) for name in ("head", "head_drop") if hasattr(net, name))]
+    parts = [part for module in after for part in module.modules()]
+    if getattr(net, "drop_rate", 0.0) or any(_drop_share(part) for part in parts):
+        raise FraZooError(
+            "dmue: the model's own drop_rate or drop_path_rate draws for each branch apart, and similarity preserving "
+            "would learn that noise; leave them out of model_args (dmue's own option is dropout)"
+        )
+
+
+def _drop_share(module: nn.Module) -> float:
+    """What a dropout or drop path layer drops; 0 for other modules."""
+    return float(module.p if isinstance(module, nn.Dropout) else getattr(module, "drop_prob", None) or 0.0)
 
 
 @OBJECTIVES.register("dmue")
@@ -120,9 +138,12 @@ class DMUE(Objective):
         net.reset_classifier(0)
         width = int(net.head_hidden_size if hasattr(net, "head_hidden_size") else net.num_features)
         self.split = split_backbone(model)
+        if config.similarity_weight and not config.official:
+            _refuse_noise(model, self.split)
         self.auxiliary = nn.ModuleList(copy_tail(self.split, model) for _ in range(classes))
         self.neck = nn.BatchNorm1d(width)
         self.neck.bias.requires_grad_(False)
+        self.neck.track_running_stats = config.official
         heads = [nn.Linear(width, classes - 1, bias=False) for _ in range(classes)]
         self.heads_of_branches = nn.ModuleList([*heads, nn.Linear(width, classes, bias=False)])
         for head in self.heads_of_branches:
@@ -131,11 +152,12 @@ class DMUE(Objective):
         self.register_buffer("ramp", torch.tensor([1.0, 1.0]), persistent=False)
 
     def before_step(self, step: int, steps_per_epoch: int, total_steps: int) -> None:
-        epoch, place = divmod(step, steps_per_epoch)
-        beta = self.config.ramp * total_steps / steps_per_epoch
-        scale = 5.0 if self.config.official else 1.0
-        cast(Tensor, self.ramp).copy_(torch.tensor(ramps(epoch, beta, scale)))
-        if self.config.official and place >= _TEST_EVERY:
+        """Set the ramps, on the clock of the recipe's 36 epochs; the published code's stand still within each."""
+        official = self.config.official
+        epoch = _EPOCHS * step // total_steps if official else _EPOCHS * step / total_steps
+        up_and_down = ramps(epoch, self.config.ramp * _EPOCHS, 5.0 if official else 1.0)
+        cast(Tensor, self.ramp).copy_(torch.tensor(up_and_down))
+        if official and step % steps_per_epoch >= _TEST_EVERY:
             self.eval()
 
     def param_groups(self, weight_decay: float) -> list[dict[str, Any]]:
@@ -153,11 +175,15 @@ class DMUE(Objective):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         label = batch["label"]
         stem = self.split.stem(self.model, batch["views"][0])
-        target = self._branch(self.split.tail(self.model), self.classes, stem)
+        pooled = self._pool(self.split.tail(self.model), stem)
+        mask = self._mask(pooled)
+        target = self._branch(self.classes, pooled, mask)
+        self._track(pooled)
         branches, latent = [], torch.zeros_like(target.logits)
         for k in range(self.classes):
             seen, own = (label != k).nonzero()[:, 0], (label == k).nonzero()[:, 0]
-            branches.append((seen, self._branch(self.auxiliary[k], k, stem[seen])))
+            pooled = self._pool(self.auxiliary[k], stem[seen])
+            branches.append((seen, self._branch(k, pooled, mask if mask is None else mask[seen])))
             if len(own):
                 latent = latent.index_copy(0, own, self._mine(k, stem[own]))
         with torch.autocast(stem.device.type, enabled=False):
@@ -188,17 +214,34 @@ class DMUE(Objective):
             "train_accuracy": top1(target.logits, label),
         }
 
-    def _branch(self, tail: Any, number: int, stem: Tensor, dropout: bool = True) -> Branch:
-        pooled = cast(Any, self.model).forward_head(run_tail(tail, stem), pre_logits=True).float()
-        x = F.dropout(pooled, self.config.dropout, self.training and dropout)
+    def _pool(self, tail: Any, stem: Tensor) -> Float[Tensor, "n d"]:
+        return cast(Any, self.model).forward_head(run_tail(tail, stem), pre_logits=True).float()
+
+    def _mask(self, pooled: Float[Tensor, "n d"]) -> Float[Tensor, "n d"] | None:
+        """One dropout mask a face, for all branches: what they then differ in is not the noise. Official: none."""
+        return None if self.config.official else F.dropout(torch.ones_like(pooled), self.config.dropout, self.training)
+
+    def _branch(self, number: int, pooled: Float[Tensor, "n d"], mask: Float[Tensor, "n d"] | None) -> Branch:
+        x = F.dropout(pooled, self.config.dropout, self.training) if mask is None else pooled * mask
+        return self._classify(number, pooled, x)
+
+    def _classify(self, number: int, pooled: Float[Tensor, "n d"], x: Float[Tensor, "n d"]) -> Branch:
         features = self.neck(x)
         return Branch(pooled, features.float(), self.heads_of_branches[number](features).float())
 
     @torch.no_grad()
+    def _track(self, pooled: Float[Tensor, "n d"]) -> None:
+        """Let the neck's running statistics follow the target's features, as they are at test time: not dropped."""
+        if self.training and not self.config.official:
+            self.neck.track_running_stats = True
+            self.neck(pooled)
+            self.neck.track_running_stats = False
+
+    @torch.no_grad()
     def _mine(self, k: int, stem: Tensor) -> Float[Tensor, "n c"]:
         """Latent distributions of faces of class k, by the branch that never saw it; section 3.2."""
-        logits = self._branch(self.auxiliary[k], k, stem, dropout=False).logits
-        return with_class(sharpen(logits, self.config.temperature), k)
+        pooled = self._pool(self.auxiliary[k], stem)
+        return with_class(sharpen(self._classify(k, pooled, pooled).logits, self.config.temperature), k)
 
     def _confidence(self, pooled: Float[Tensor, "n d"], label: Int[Tensor, " n"]) -> Float[Tensor, "n 1"]:
         """alpha of each face, from its similarity to every class in the batch and its label; section 3.3."""

@@ -107,18 +107,20 @@ def freeze(parameter: nn.Parameter | None) -> None:
 
 
 @torch.no_grad()
-def init_xavier(backbone: VisionTransformer, *, token_std: float) -> None:
-    """Xavier-uniform linear layers, query, key and value each for itself, and the patch embedding as one linear layer.
+def init_xavier(backbone: VisionTransformer, *, token_std: float, split_qkv: bool) -> None:
+    """Xavier-uniform linear layers, and the patch embedding as one linear layer; biases 0.
 
-    Sources: MoCo v3 (arXiv 2104.02057) section 5, MAE (arXiv 2111.06377) appendix A.
+    Sources: MoCo v3 (arXiv 2104.02057) section 5, MAE (arXiv 2111.06377) appendix A, and their published code.
 
     Args:
         token_std: deviation of the class token.
+        split_qkv: whether query, key and value are a matrix each, with the bound of d to d, as in MoCo v3, or one
+            matrix of d to 3 d, whose bound is smaller by the square root of 2, as in MAE.
     """
     net: Any = backbone
     for name, module in net.named_modules():
         if isinstance(module, nn.Linear):
-            parts = 3 if name.endswith("qkv") else 1
+            parts = 3 if split_qkv and name.endswith("qkv") else 1
             for weight in module.weight.chunk(parts):
                 nn.init.xavier_uniform_(weight)
             if module.bias is not None:

@@ -119,7 +119,7 @@ class MAE(Method):
         need_vit(backbone, "mae")
         vit: Any = backbone
         fix_positions(vit)
-        init_xavier(vit, token_std=TOKEN_STD)
+        init_xavier(vit, token_std=TOKEN_STD, split_qkv=False)
 
     def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
         crop = (self.config.crop_min, 1.0)

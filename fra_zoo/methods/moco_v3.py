@@ -86,13 +86,17 @@ class MoCoV3(MomentumMethod):
         if is_vit(backbone):
             vit: Any = backbone
             fix_positions(vit)
-            init_xavier(vit, token_std=TOKEN_STD)
+            init_xavier(vit, token_std=TOKEN_STD, split_qkv=True)
 
     @staticmethod
     def _freeze(backbone: Any, config: MoCoV3Config) -> None:
         freeze(backbone.pos_embed)
         if config.freeze_patches:
             backbone.patch_embed.requires_grad_(False)
+
+    def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
+        """The published code decays all of a ViT's parameters, norms and biases too; LARS leaves those out."""
+        return not is_vit(self.backbone) and super().is_plain(name, parameter)
 
     def heads(self) -> dict[str, nn.Module]:
         return {"projector": self.online.projector, "predictor": self.predictor}  # type: ignore[dict-item]

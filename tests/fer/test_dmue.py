@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import timm
 import torch
@@ -13,6 +15,7 @@ from fra_zoo.data.sampling import class_batches_order
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
 from fra_zoo.fer.dmue import ramps
+from fra_zoo.layers.norm import join_batch_norms
 from fra_zoo.losses.label_distribution import latent_distribution_loss, sharpen, with_class, without_class
 from fra_zoo.losses.similarity import class_similarity, similarity_preserving_loss
 from fra_zoo.views.random import sample_keys
@@ -110,12 +113,119 @@ def test_the_published_code_leaves_training_mode_after_200_steps():
     assert paper.training
 
 
-def test_ramps_follow_the_epoch_and_the_rates_the_stairs():
+def test_ramps_follow_the_steps_and_the_rates_the_stairs():
     task = make(ramp=0.5)
     task.before_step(25, 10, 100)
-    assert task.ramp.tolist() == pytest.approx(ramps(2, 5.0))
+    assert task.ramp.tolist() == pytest.approx(ramps(2.5, 5.0))
     heads = task.param_groups(1e-4)[1]["stairs"]
     assert heads[0] == (pytest.approx(4 / 36), 10.0)
+
+
+def test_a_run_of_one_epoch_ramps_too():
+    task = make(ramp=0.5)
+    found = []
+    for step in (0, 50, 100, 150, 199):
+        task.before_step(step, 200, 200)
+        found.append(task.ramp.tolist())
+    up, down = zip(*found, strict=True)
+    assert up == pytest.approx([0.367879, 0.778801, 1, 1, 1], abs=1e-6)
+    assert down == pytest.approx([1, 1, 1, 0.894839, 0.780755], abs=1e-6)
+
+
+def test_the_published_ramp_stands_still_within_each_of_36_epochs():
+    task = make(mode="official")
+    for step, epoch in ((0, 0), (9, 0), (10, 1), (59, 5), (60, 6), (119, 11)):
+        task.before_step(step, 10, 360)
+        assert task.ramp.tolist() == pytest.approx(ramps(epoch, 6, 5.0), abs=1e-6)
+    task.before_step(25, 10, 100)  # a shorter run goes through the same stairs
+    assert task.ramp.tolist() == pytest.approx(ramps(9, 6, 5.0), abs=1e-6)
+
+
+def neck_inputs(task, one):
+    """What goes into the neck in a step, in order."""
+    seen = []
+    hook = task.neck.register_forward_hook(lambda module, args, out: seen.append(args[0].detach().clone()))
+    task(one)
+    hook.remove()
+    return seen
+
+
+@pytest.mark.parametrize("mode", ["paper", "official"])
+def test_the_branches_of_a_face_share_its_dropout_mask_but_in_the_published_code(mode):
+    task, one = make("vit_tiny_patch16_224", mode=mode), batch()  # its features are never 0 of themselves
+    whole, label = neck_inputs(task, one), one["label"]
+    dropped = [(x == 0) for x in whole if (x == 0).any()]
+    target, auxiliary = dropped[0], dropped[1:]
+    assert len(auxiliary) == 4
+    assert [len(rows) for rows in auxiliary] == [9] * 4
+    assert 0.45 < target.float().mean() < 0.55
+    assert len(target.unique(dim=0)) == len(label)
+    for k, rows in enumerate(auxiliary):
+        assert rows.equal(target[label != k]) == (mode == "paper")
+    assert not (neck_inputs(task, one)[0] == 0).equal(target)
+    assert not any((x == 0).any() for x in neck_inputs(task.eval(), one))
+
+
+def test_branches_that_are_copies_are_alike_under_dropout():
+    """The similarity loss of equal branches is noise alone: of the masks in the published code; here hardly any."""
+    found = {}
+    for mode in ("paper", "official"):
+        torch.manual_seed(0)
+        task = make("vit_tiny_patch16_224", mode=mode, sp_source="features")
+        found[mode] = task(batch(each=9))["loss_similarity"].item()
+    assert found["paper"] < 0.05 * found["official"]
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_the_necks_statistics_are_those_of_the_targets_features_alone(joined):
+    task = join_batch_norms(make()) if joined else make()
+    width = len(task.neck.weight)
+    means, variances = torch.zeros(width), torch.ones(width)
+    for _ in range(2):
+        one = batch()
+        with torch.no_grad():
+            features = copy.deepcopy(task).embed(one["views"][0])
+        means = 0.9 * means + 0.1 * features.mean(0)
+        variances = 0.9 * variances + 0.1 * features.var(0)
+        task(one)
+        torch.testing.assert_close(task.neck.running_mean, means)
+        torch.testing.assert_close(task.neck.running_var, variances)
+    assert task.neck.num_batches_tracked == 2
+    task.eval()(batch())
+    torch.testing.assert_close(task.neck.running_mean, means)
+
+
+def test_every_branch_moves_the_necks_statistics_in_the_published_code():
+    task = make(mode="official")
+    task(batch())
+    assert task.neck.num_batches_tracked == 9  # the target, four branches, and each again for the faces of its class
+
+
+NOISY = [
+    ("test_resnet", {"drop_rate": 0.1}),
+    ("test_resnet", {"drop_path_rate": 0.1}),
+    ("test_resnet", {"drop_block_rate": 0.1}),
+    ("test_convnext", {"drop_rate": 0.1}),
+    ("test_convnext", {"drop_path_rate": 0.1}),
+    ("test_efficientnet", {"drop_rate": 0.1}),
+    ("test_efficientnet", {"drop_path_rate": 0.1}),
+    ("test_vit", {"drop_rate": 0.1}),
+    ("test_vit", {"proj_drop_rate": 0.1}),
+    ("test_vit", {"attn_drop_rate": 0.1}),
+    ("test_vit", {"drop_path_rate": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("name", "noise"), NOISY)
+def test_noise_of_the_models_own_is_refused_where_branches_are_compared(name, noise):
+    def model():
+        return timm.create_model(name, num_classes=4, **noise)
+
+    with pytest.raises(FraZooError, match="drop_rate or drop_path_rate draws for each branch apart") as caught:
+        create_objective("dmue", model(), image_size=64)
+    assert "\n" not in str(caught.value)
+    create_objective("dmue", model(), image_size=64, similarity_weight=0.0)
+    create_objective("dmue", model(), image_size=64, mode="official")
 
 
 @pytest.mark.parametrize("name", FAMILIES)

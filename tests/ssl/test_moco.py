@@ -88,3 +88,13 @@ def test_v3_follows_the_backbone():
     bound = (6 / (64 + 64)) ** 0.5
     largest = vit.backbone.blocks[0].attn.qkv.weight.abs().max()
     assert 0.95 * bound < largest <= bound
+
+
+def test_v3_decays_all_parameters_of_a_vit_and_the_matrices_of_a_resnet():
+    decayed, plain = make("moco_v3", "test_vit").param_groups(0.1)
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
+    assert plain["params"] == []
+    assert {p.ndim for p in decayed["params"]} == {1, 2, 3}  # norms and biases, matrices, the class token
+    decayed, plain = make("moco_v3").param_groups(1e-6)
+    assert {p.ndim for p in plain["params"]} == {1}
+    assert {p.ndim for p in decayed["params"]} == {2, 4}

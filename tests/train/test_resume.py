@@ -9,8 +9,9 @@ import pytest
 from safetensors.torch import load_file
 
 from fra_zoo.methods import list_methods
+from fra_zoo.train.finetune import finetune
 from fra_zoo.train.pretrain import pretrain
-from tests.train.helpers import TINY, command, environment, method_words, run, wait_for
+from tests.train.helpers import RUN, TINY, command, environment, method_words, run, wait_for
 
 
 def weights(folder, step):
@@ -42,6 +43,19 @@ def test_every_method_goes_on_bit_identically(method, tmp_path):
     pretrain([*cut, "--max_steps", "3"])
     pretrain([*cut, "--max_steps", "6"])
     expected, found = weights(tmp_path / "whole", 6), weights(tmp_path / "cut", 6)
+    assert expected.keys() == found.keys()
+    assert all(expected[name].equal(found[name]) for name in expected)
+
+
+@pytest.mark.parametrize("objective", ["dmue", "probabilistic"])
+def test_objectives_that_draw_go_on_bit_identically(objective, tmp_path):
+    """Dropout masks and drawn labels are a function of the seed and the step."""
+    words = ["--objective", objective, "--model", "test_resnet", *RUN[:-2], "--save_steps", "3", "--log_every", "1"]
+    finetune([*words, "--max_steps", "5", "--output", str(tmp_path / "whole")])
+    cut = [*words, "--output", str(tmp_path / "cut"), "--resume", "auto"]
+    finetune([*cut, "--max_steps", "3"])
+    finetune([*cut, "--max_steps", "5"])
+    expected, found = weights(tmp_path / "whole", 5), weights(tmp_path / "cut", 5)
     assert expected.keys() == found.keys()
     assert all(expected[name].equal(found[name]) for name in expected)
 

@@ -1,0 +1,12 @@
+"""What is BYOL's own: the recipe of its published presets."""
+
+from __future__ import annotations
+
+from tests.methods import make
+
+
+def test_the_recipe_is_that_of_the_published_100_epochs():
+    method = make("byol")
+    recipe = method.recipe
+    assert (recipe.epochs, recipe.lr_per_256, recipe.weight_decay, recipe.warmup_epochs) == (100, 0.45, 1e-6, 10)
+    assert method.config.momentum == 0.99
