@@ -13,6 +13,7 @@ from fra_zoo.captions import caption
 from fra_zoo.data.pairs import Pairs
 from fra_zoo.data.shards import Shards
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.fields import checked
 from fra_zoo.labels import LabelSpace
 from fra_zoo.registry import Registry
 from fra_zoo.votes import NO_LABEL, ferplus_targets
@@ -167,10 +168,13 @@ DATASETS: Registry[Registered] = Registry("dataset", "fra_zoo.data.sets")
 def register_dataset(
     name: str, *, detect: Callable[[Path], str | None] = lambda root: None, golden: Sequence[Golden] = ()
 ) -> Callable[[Builder], Builder]:
-    """Decorator of a function that makes a split of a dataset; see `Registered`."""
+    """Decorator of a function that makes a split of a dataset; see `Registered`.
+
+    Its numbers say their range, such as `count: Annotated[int, Range(at_least=1)]` (`fra_zoo.fields`), and are checked.
+    """
 
     def put(build: Builder) -> Builder:
-        DATASETS.register(name)(Registered(build, detect, tuple(golden)))
+        DATASETS.register(name)(Registered(checked(build), detect, tuple(golden)))
         return build
 
     return put

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from fra_zoo.data.base import FaceData
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import SHARE, checked
 from fra_zoo.views.random import sample_keys, uniform
 
 _PATH_PARTS = 3
 
 
-def stratified_rows(label: NDArray[np.integer], share: float, seed: int) -> NDArray[np.int64]:
+@checked
+def stratified_rows(label: NDArray[np.integer], share: Annotated[float, SHARE], seed: int) -> NDArray[np.int64]:
     """Sorted rows of about `share` of each class, at least one of each; a function of the labels and the seed.
 
     Args:
         label: (n,) class numbers; any negative number is a class of its own.
     """
-    if not 0.0 < share <= 1.0:
-        raise FraZooError(f"a share of {share:g} of the labels is not above 0 and at most 1")
     draws = uniform(sample_keys(seed, 0, torch.arange(len(label))), 1)[:, 0].numpy()
     chosen = []
     for name in np.unique(label):

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 
-from fra_zoo.config import json_option, parse, read_words, said_options
+from fra_zoo.config import parse, read_words, said_options
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
 from fra_zoo.fer.base import OBJECTIVES
+from fra_zoo.fields import json_option
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
 from fra_zoo.train.about import write_about

@@ -8,8 +8,9 @@ from typing import Any
 
 from accelerate.utils import set_seed
 
-from fra_zoo.config import json_option, parse, read_words, said_options
+from fra_zoo.config import parse, read_words, said_options
 from fra_zoo.data import create_dataset
+from fra_zoo.fields import json_option
 from fra_zoo.hub import export_model
 from fra_zoo.methods import create_method
 from fra_zoo.methods.base import METHODS, Method

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from datasets import Dataset, Features, Image, List, Value
@@ -25,6 +25,7 @@ from fra_zoo.data.folders import (
     subfolders,
 )
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import Range
 from fra_zoo.labels import AFFECTNET7, CANONICAL
 
 WHAT = (
@@ -69,7 +70,11 @@ def _lists(root: Path) -> Path | None:
 
 @register_dataset("affectnet", detect=detect, golden=GOLDEN)
 def affectnet(
-    split: str, root: str | None = None, streaming: bool = False, classes: int = 8, crop: bool = True
+    split: str,
+    root: str | None = None,
+    streaming: bool = False,
+    classes: Annotated[int, Range(at_least=7, at_most=8)] = 8,
+    crop: bool = True,
 ) -> FaceData:
     """AffectNet with `label` in its own order, the canonical one.
 
@@ -82,8 +87,6 @@ def affectnet(
     layout = detect(folder)
     if layout is None:
         raise FraZooError(f"no AffectNet under {folder}; root= should be {WHAT}")
-    if classes not in (7, 8):
-        raise FraZooError(f"affectnet: classes must be 7 or 8, got {classes}")
     read = {"csv release": _from_csv, "npy release": _from_npy, "class folders": _from_folders}[layout]
     columns, problems = read(folder, split, classes)
     features = Features({"image": Image(decode=False), "label": Value("int64")})
