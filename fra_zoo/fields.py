@@ -193,7 +193,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def json_option(key: str, text: str) -> dict[str, Any]:
+def json_option(key: str, text: Any) -> dict[str, Any]:
     """A mapping given as JSON on the command line, such as `{"output_stride": 16}`."""
     try:
         value = json.loads(text)

@@ -31,7 +31,7 @@ class FaceData:
         name, split: what it is.
         labels: the label space of `label`, or None.
         license: of the images.
-        source: where they come from, and which of several versions was read.
+        source: where they come from, and which of several versions was read; it is published and holds no path.
         layout: how the files lay on disk.
         problems: what was found wrong in the lists, one line each; `fra-zoo data inspect` prints them.
         pairs: pairs of rows for face verification, or None.

@@ -49,7 +49,7 @@ def imagefolder(
         columns["label"] = [numbers[file.parent.name] for file in files]
     dataset = Dataset.from_dict(columns, features=features)
     license = "unknown: that of the images"
-    return FaceData(dataset, "imagefolder", split, space, license, str(folder), "image folders")
+    return FaceData(dataset, "imagefolder", split, space, license, "image folders", "image folders")
 
 
 def _classes(
