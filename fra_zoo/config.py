@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,28 +14,41 @@ import yaml
 from transformers.hf_argparser import HfArgumentParser
 
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.fields import Options
+from fra_zoo.paths import HIDDEN, public, shown, user_path
+
+_FILE = "--config"
 
 
 class _Parser(HfArgumentParser):
-    """transformers' dataclass parser that raises instead of printing its usage."""
+    """transformers' dataclass parser that raises instead of printing its usage, and says ranges in its help."""
 
     def error(self, message: str) -> NoReturn:
         raise FraZooError(f"config: {message}")
 
+    @staticmethod
+    def _parse_dataclass_field(parser: Any, field: Field[Any]) -> None:
+        plain = copy.copy(field)
+        plain.metadata = {"help": _help(field)}  # type: ignore[misc]  # what else it says is not the parser's
+        HfArgumentParser._parse_dataclass_field(parser, plain)
+
 
 def read_words(argv: Sequence[str]) -> list[str]:
-    """The words of a command line, with the contents of `--config FILE` (YAML) before them, so that they win."""
-    words = list(argv)
-    if "--config" not in words:
-        return words
-    place = words.index("--config")
-    if place + 1 >= len(words):
-        raise FraZooError("config: --config needs a YAML file")
-    file = Path(words[place + 1])
-    return [*_yaml_words(file), *words[:place], *words[place + 2 :]]
+    """The words of a command line, with the contents of each `--config FILE` (YAML) before them, so that they win."""
+    words, files, rest = iter(argv), [], []
+    for word in words:
+        name, equals, file = word.partition("=")
+        if name != _FILE:
+            rest.append(word)
+            continue
+        file = file if equals else next(words, "")
+        if not file or file.startswith("--"):
+            raise FraZooError("config: --config needs a YAML file")
+        files += _yaml_words(user_path(file, _FILE))
+    return files + rest
 
 
-def parse(types: Sequence[type], words: Sequence[str], *, strict: bool = True) -> tuple[Any, ...]:
+def parse(types: Sequence[type[Options]], words: Sequence[str], *, strict: bool = True) -> tuple[Any, ...]:
     """One instance of each dataclass, filled from words such as `--epochs 3`.
 
     Args:
@@ -72,9 +87,28 @@ def fill_options(config_type: Any, given: Mapping[str, Any]) -> Any:
 
 
 def said_options(filled: Any, words: Sequence[str]) -> dict[str, Any]:
-    """Those fields of a parsed options dataclass that the words name."""
+    """Those fields of a parsed options dataclass that the words name, `--no_align` for `align` among them."""
     said = {word[2:].split("=")[0].replace("-", "_") for word in words if word.startswith("--")}
-    return {field.name: getattr(filled, field.name) for field in fields(filled) if field.name in said}
+    found = {}
+    for field in fields(filled):
+        value = getattr(filled, field.name)
+        if field.name in said or (isinstance(value, bool) and f"no_{field.name}" in said):
+            found[field.name] = value
+    return found
+
+
+def command_words(configs: Sequence[Any], words: Sequence[str]) -> str:
+    """The options that the words name, as a command line for others: what is private is `PATH`."""
+    told = []
+    for config in configs:
+        private = {field.name: field.metadata.get("private") for field in fields(config)}
+        place = {field.name: bool(field.metadata.get("place")) for field in fields(config)}
+        for name, value in said_options(config, words).items():
+            if value is None:
+                continue
+            seen = HIDDEN if private[name] else public(value, place=place[name])
+            told += [f"--{name}", *map(str, seen if isinstance(seen, list) else [seen])]
+    return shlex.join(told)
 
 
 def place_words(words: Sequence[str], usage: str, count: int) -> tuple[list[str], list[str]]:
@@ -89,26 +123,22 @@ def place_words(words: Sequence[str], usage: str, count: int) -> tuple[list[str]
     return places, list(words[count:])
 
 
-def json_option(key: str, text: str) -> dict[str, Any]:
-    """A mapping given as JSON on the command line, such as `{"output_stride": 16}`."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise FraZooError(f"config: {key} is not JSON ({error}); write it like '{{\"output_stride\": 16}}'") from error
-    if not isinstance(value, dict):
-        raise FraZooError(f"config: {key} must be a JSON object, got {text}")
-    return value
+def _help(field: Field[Any]) -> str:
+    """A field's help, with its range or choices."""
+    parts = [str(field.metadata.get(part) or "") for part in ("help", "range")]
+    choices = field.metadata.get("choices") or ()
+    return "; ".join(part for part in (*parts, ", ".join(choices)) if part).replace("%", "%%")
 
 
 def _yaml_words(file: Path) -> list[str]:
     if not file.is_file():
-        raise FraZooError(f"config: no such file: {file}")
+        raise FraZooError(f"config: no such file: {shown(file)}")
     try:
-        content = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        raise FraZooError(f"config: {file} is not YAML: {str(error).splitlines()[0]}") from error
+        content = yaml.safe_load(file.read_text("utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise FraZooError(f"config: {shown(file)} is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
-        raise FraZooError(f"config: {file} must hold key: value lines")
+        raise FraZooError(f"config: {shown(file)} must hold key: value lines")
     words = []
     for key, value in content.items():
         if value is None:

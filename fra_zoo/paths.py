@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fra_zoo.errors import FraZooError
 
 _BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")  # as `shown` writes what is no UTF-8
+HIDDEN = "PATH"
+_LOCAL = "local-dir:"
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def user_path(path: str | os.PathLike[str], what: str = "path") -> Path:
@@ -73,3 +79,46 @@ def real_path(text: str) -> str:
     if os.path.lexists(text):
         return text
     return os.fsdecode(_BYTE.sub(lambda byte: bytes([int(byte[1], 16)]), os.fsencode(text)))
+
+
+def is_place(text: str, *, place: bool = False) -> bool:
+    """Whether a text is a path of this machine.
+
+    Args:
+        place: whether a plain name counts too, if there is such a file or folder here.
+    """
+    if text.startswith((_LOCAL, "file:", "~", "./", "../", ".\\", "..\\", "\\\\")) or text in (".", ".."):
+        return True
+    if os.path.isabs(text) or _DRIVE.match(text):
+        return True
+    if "://" in text or not (place or "/" in text or os.sep in text):
+        return False
+    try:
+        return os.path.exists(text)
+    except ValueError:
+        return False
+
+
+def public(value: Any, *, place: bool = False) -> Any:
+    """The same value with `PATH` in the place of each path of this machine; a JSON object in a text is looked through.
+
+    Args:
+        value: of a configuration: a text, a number, a list or a mapping.
+        place: see `is_place`.
+    """
+    if isinstance(value, os.PathLike):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {public(key): public(one, place=place) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [public(one, place=place) for one in value]
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        try:
+            return json.dumps(public(json.loads(value)))
+        except ValueError:
+            return value
+    if not is_place(value, place=place):
+        return value
+    return f"{_LOCAL}{HIDDEN}" if value.startswith(_LOCAL) else HIDDEN

@@ -27,26 +27,27 @@ from typing import Any
 
 import torch
 
-from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.config import parse, read_words
 from fra_zoo.cpu import use_cpu
 from fra_zoo.errors import one_line_errors
+from fra_zoo.fields import COUNT, SIDE, Options, json_option, option
 
 
 @dataclass
-class BenchmarkConfig:
+class BenchmarkConfig(Options):
     backbone: str = "resnet50"
-    backbone_args: str = "{}"
-    image_size: int = 112
-    batch_size: int = 16
-    rounds: int = 5
-    threads: int | None = None
+    backbone_args: str = option("{}", json=True)
+    image_size: int = option(112, range=SIDE)
+    batch_size: int = option(16, at_least=2)
+    rounds: int = option(5, range=COUNT)
+    threads: int | None = option(None, range=COUNT)
     methods: list[str] = field(default_factory=lambda: ["fra", "byol"])
-    method_args: str = "{}"
+    method_args: str = option("{}", json=True)
     optimizer: str = "lars"
     photos: str | None = None
     model: str = "runs/tuned"
     detector: str = "haar"
-    images: int = 500
+    images: int = option(500, range=COUNT)
 
 
 def main(words: list[str]) -> None:

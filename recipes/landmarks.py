@@ -14,18 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.config import parse, read_words
 from fra_zoo.errors import FraZooError, one_line_errors
+from fra_zoo.fields import COUNT, Options, json_option, option
 
 
 @dataclass
-class LandmarksConfig:
+class LandmarksConfig(Options):
     dataset: str = "parquet"
     root: str | None = None
-    dataset_args: str = "{}"
+    dataset_args: str = option("{}", json=True)
     split: str = "train"
     yunet: str = "face_detection_yunet.onnx"
-    images: int | None = None
+    images: int | None = option(None, range=COUNT)
     output: str = "landmarks.csv"
 
 

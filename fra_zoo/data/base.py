@@ -14,6 +14,7 @@ from fra_zoo.data.columns import label_numbers
 from fra_zoo.data.pairs import Pairs
 from fra_zoo.data.shards import Shards
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.fields import checked
 from fra_zoo.labels import LabelSpace
 from fra_zoo.paths import user_path
 from fra_zoo.registry import Registry
@@ -32,7 +33,7 @@ class FaceData:
         name, split: what it is.
         labels: the label space of `label`, or None.
         license: of the images.
-        source: where they come from, and which of several versions was read.
+        source: where they come from, and which of several versions was read; it is published and holds no path.
         layout: how the files lay on disk.
         problems: what was found wrong or left out, one line each; runs and `fra-zoo data inspect` say them.
         missing: images that a list names and that are not there.
@@ -197,10 +198,13 @@ DATASETS: Registry[Registered] = Registry("dataset", "fra_zoo.data.sets")
 def register_dataset(
     name: str, *, detect: Callable[[Path], str | None] = lambda root: None, golden: Sequence[Golden] = ()
 ) -> Callable[[Builder], Builder]:
-    """Decorator of a function that makes a split of a dataset; see `Registered`."""
+    """Decorator of a function that makes a split of a dataset; see `Registered`.
+
+    Its numbers say their range, such as `count: Annotated[int, Range(at_least=1)]` (`fra_zoo.fields`), and are checked.
+    """
 
     def put(build: Builder) -> Builder:
-        DATASETS.register(name)(Registered(build, detect, tuple(golden)))
+        DATASETS.register(name)(Registered(checked(build), detect, tuple(golden)))
         return build
 
     return put

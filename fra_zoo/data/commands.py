@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from fra_zoo.config import json_option, parse, place_words
+from fra_zoo.config import parse, place_words
 from fra_zoo.data.convert import convert
 from fra_zoo.data.inspect import inspect
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import COUNT, Options, json_option, option
 
 
 @dataclass
-class InspectConfig:
+class InspectConfig(Options):
     """Options of `inspect`."""
 
-    images: int = field(default=2000, metadata={"help": "images of each split to decode; 0 is all"})
+    images: int = option(2000, "images of each split to decode; 0 is all", at_least=0)
 
 
 @dataclass
-class ConvertConfig:
+class ConvertConfig(Options):
     """Options of `convert`."""
 
-    dataset: str | None = field(default=None, metadata={"help": "registered name; found out by default"})
-    dataset_args: str = field(default="{}", metadata={"help": "options of the dataset, as JSON"})
-    shard_images: int = field(default=2048, metadata={"help": "images in a file"})
+    dataset: str | None = option(None, "registered name; found out by default")
+    dataset_args: str = option("{}", "options of the dataset, as JSON", json=True)
+    shard_images: int = option(2048, "images in a file", COUNT)
 
 
 def _inspect(words: Sequence[str]) -> None:
@@ -36,8 +37,6 @@ def _inspect(words: Sequence[str]) -> None:
 def _convert(words: Sequence[str]) -> None:
     (path, out), rest = place_words(words, "data convert PATH OUT", 2)
     (config,) = parse([ConvertConfig], rest)
-    if config.shard_images < 1:
-        raise FraZooError(f"config: shard_images must be at least 1, got {config.shard_images}")
     options = json_option("dataset_args", config.dataset_args)
     folder = convert(path, out, dataset=config.dataset, options=options, shard_images=config.shard_images)
     print(f"written: {folder}; use it with --dataset parquet --root {folder}")

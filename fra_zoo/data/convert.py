@@ -7,7 +7,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
@@ -21,6 +21,7 @@ from fra_zoo.data.problems import say_problems
 from fra_zoo.data.sets.shards import ABOUT
 from fra_zoo.data.splits import checksum
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import COUNT, checked
 from fra_zoo.paths import user_path
 
 PLAN = "convert.json"
@@ -42,13 +43,14 @@ class Shard:
         return self.file.with_suffix(".bad.json")
 
 
+@checked
 def convert(
     root: str | Path,
     out: str | Path,
     *,
     dataset: str | None = None,
     options: dict[str, Any] | None = None,
-    shard_images: int = 2048,
+    shard_images: Annotated[int, COUNT] = 2048,
 ) -> Path:
     """Write every split of a dataset to `out` as Parquet; called again after a kill, it goes on where it was.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -14,6 +14,7 @@ from fra_zoo.data.columns import label_numbers
 from fra_zoo.data.images import UNREADABLE, decode, image_name
 from fra_zoo.data.walk import problem
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import Range, checked
 from fra_zoo.paths import user_path
 from fra_zoo.votes import NO_LABEL
 
@@ -95,7 +96,8 @@ class Report:
         return any(found.classes[-1] for found in self.splits.values() if found.classes)
 
 
-def inspect(root: str | Path, *, images: int = 2000) -> Report:
+@checked
+def inspect(root: str | Path, *, images: Annotated[int, Range(at_least=0)] = 2000) -> Report:
     """Which dataset lies under a path, in which layout, and how it compares with the published one.
 
     Args:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -13,19 +15,17 @@ from numpy.typing import NDArray
 from fra_zoo.data.base import FaceData
 from fra_zoo.data.columns import label_numbers
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import SHARE, checked
 from fra_zoo.views.random import sample_keys, uniform
 
-_PATH_PARTS = 3
 
-
-def stratified_rows(label: NDArray[np.integer], share: float, seed: int) -> NDArray[np.int64]:
+@checked
+def stratified_rows(label: NDArray[np.integer], share: Annotated[float, SHARE], seed: int) -> NDArray[np.int64]:
     """Sorted rows of about `share` of each class, at least one of each; a function of the labels and the seed.
 
     Args:
         label: (n,) class numbers; any negative number is a class of its own.
     """
-    if not 0.0 < share <= 1.0:
-        raise FraZooError(f"a share of {share:g} of the labels is not above 0 and at most 1")
     draws = uniform(sample_keys(seed, 0, torch.arange(len(label))), 1)[:, 0].numpy()
     chosen = []
     for name in np.unique(label):
@@ -46,17 +46,32 @@ def image_keys(data: FaceData, *, portable: bool = False) -> list[str]:
     """One text an image: a digest of its bytes, or its path where the bytes are in a file of their own.
 
     Args:
-        portable: keep the last parts of a path alone, so that a copy elsewhere has the same keys.
+        portable: keep of a path what is below the folder that all share, so that a copy elsewhere has the same keys.
     """
-    keys = []
+    keys: list[str] = []
+    in_files: list[int] = []
     for row in data.dataset.with_format(None).select_columns(["image"]):
         image: dict[str, Any] = row["image"] or {}
         if image.get("bytes"):
             keys.append(hashlib.blake2b(image["bytes"], digest_size=16).hexdigest())
         else:
-            path = Path(image.get("path") or "")
-            keys.append("/".join(path.parts[-_PATH_PARTS:]) if portable else str(path.resolve()))
+            path = image.get("path") or ""
+            keys.append(path if portable or not path else str(Path(path).resolve()))
+            in_files.append(len(keys) - 1)
+    top = len(shared_folder(keys[place] for place in in_files)) if portable else 0
+    for place in in_files:
+        keys[place] = keys[place][top:]
     return keys
+
+
+def shared_folder(paths: Iterable[str]) -> str:
+    """The folder above all paths, with the slash at its end; empty if there is none."""
+    shared = None
+    for path in paths:
+        if shared is None or not path.startswith(shared):
+            both = path if shared is None else os.path.commonprefix([shared, path])  # noqa: RUF071  # cut next
+            shared = both[: both.rfind(os.sep) + 1]
+    return shared or ""
 
 
 def checksum(data: FaceData) -> str:

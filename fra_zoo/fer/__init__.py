@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from fra_zoo.config import fill_options
 from fra_zoo.fer.base import OBJECTIVES, Objective
+from fra_zoo.fields import SIDE, checked
 from fra_zoo.votes import ferplus_targets
 
 __all__ = ["Objective", "create_objective", "ferplus_targets", "list_objectives"]
@@ -18,11 +19,12 @@ def list_objectives(pattern: str = "*") -> list[str]:
     return OBJECTIVES.list(pattern)
 
 
+@checked
 def create_objective(
     name: str,
     model: nn.Module,
     *,
-    image_size: int,
+    image_size: Annotated[int, SIDE],
     linear: bool = False,
     decay_all: bool = False,
     augmentation: str | None = None,

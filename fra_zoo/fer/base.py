@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.fer.augmentation import AUGMENTATIONS
+from fra_zoo.fields import Options
 from fra_zoo.models.preprocessing import is_photometric
 from fra_zoo.registry import Registry
 from fra_zoo.task import Batch, Recipe, Task
@@ -47,7 +48,7 @@ FRA_RECIPE = Recipe(
 
 
 @dataclass
-class ObjectiveConfig:
+class ObjectiveConfig(Options):
     """Options that an objective has of its own."""
 
 

@@ -20,8 +20,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import OBJECTIVES, Objective, ObjectiveConfig, top1
+from fra_zoo.fields import POSITIVE, SHARE, WEIGHT, option
 from fra_zoo.layers.branches import Split, copy_tail, run_tail, split_backbone
 from fra_zoo.layers.norm import fold_into_linear
 from fra_zoo.losses.label_distribution import latent_distribution_loss, sharpen, with_class, without_class
@@ -50,21 +51,13 @@ class DMUEConfig(ObjectiveConfig):
         dropout: before the neck; one mask a face for all branches, in `official` one for each.
     """
 
-    mode: str = "paper"
-    temperature: float = 1.2
-    soft_weight: float = 0.5
-    similarity_weight: float = 1000.0
-    sp_source: str | None = None
-    ramp: float = 6 / _EPOCHS
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise FraZooError(f"dmue: mode '{self.mode}' is unknown; {nearest(self.mode, MODES)}")
-        if self.sp_source is not None and self.sp_source not in SOURCES:
-            raise FraZooError(f"dmue: sp_source '{self.sp_source}' is unknown; {nearest(self.sp_source, SOURCES)}")
-        if not 0.0 < self.ramp <= 1.0:
-            raise FraZooError(f"dmue: ramp {self.ramp} is a share of the run, above 0 and at most 1")
+    mode: str = option("paper", choices=MODES)
+    temperature: float = option(1.2, range=POSITIVE)
+    soft_weight: float = option(0.5, range=WEIGHT)
+    similarity_weight: float = option(1000.0, range=WEIGHT)
+    sp_source: str | None = option(None, choices=SOURCES)
+    ramp: float = option(6 / _EPOCHS, range=SHARE)
+    dropout: float = option(0.5, at_least=0, below=1)
 
     @property
     def official(self) -> bool:

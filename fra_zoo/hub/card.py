@@ -156,7 +156,8 @@ def _training(facts: RunFacts) -> str:
     if not training:
         return ""
     run = training.get("run", {})
-    lines = ["## Training", "", f"- data: {training.get('dataset')}, licence: {facts.license}"]
+    data = training.get("dataset") or facts.results.get("dataset") or "unknown"
+    lines = ["## Training", "", f"- data: {data}, licence: {facts.license}"]
     if run:
         lines += [
             f"- command: `{run['command']}`",

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fra_zoo.config import parse, place_words
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import SIDE, Options, option
 from fra_zoo.hub.foreign import convert_checkpoint
 from fra_zoo.hub.publish import publish
 
 
 @dataclass
-class PublishConfig:
+class PublishConfig(Options):
     """Options of `publish`."""
 
-    repo: str | None = field(default=None, metadata={"help": "ORG/NAME"})
-    private: bool = field(default=False, metadata={"help": "make the repository private, if it is made now"})
-    revision: str | None = field(default=None, metadata={"help": "a tag to put on the commit"})
-    dry_run: bool = field(default=False, metadata={"help": "write and check everything, and leave the Hub alone"})
+    repo: str | None = option(None, "ORG/NAME")
+    private: bool = option(False, "make the repository private, if it is made now")
+    revision: str | None = option(None, "a tag to put on the commit")
+    dry_run: bool = option(False, "write and check everything, and leave the Hub alone")
 
 
 @dataclass
-class ConvertConfig:
+class ConvertConfig(Options):
     """Options of `convert`."""
 
-    layout: str | None = field(default=None, metadata={"help": "fra, byol, moco_v2, … ; found out by default"})
-    backbone: str | None = field(default=None, metadata={"help": "timm architecture; default: the usual one"})
-    image_size: int = field(default=224, metadata={"help": "side of the images, pixels"})
-    labels: str | None = field(default=None, metadata={"help": "label space of a classifier"})
+    layout: str | None = option(None, "fra, byol, moco_v2, … ; found out by default")
+    backbone: str | None = option(None, "timm architecture; default: the usual one")
+    image_size: int = option(224, "side of the images, pixels", SIDE)
+    labels: str | None = option(None, "label space of a classifier")
 
 
 def convert_words(words: Sequence[str]) -> None:

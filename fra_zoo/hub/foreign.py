@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from fra_zoo.convert import convert_fra
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.fields import SIDE, checked
 from fra_zoo.hub.export import export_model
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
 from fra_zoo.layers.norm import fold_into_linear
@@ -119,13 +120,14 @@ class Converted:
         ]
 
 
+@checked
 def convert_checkpoint(
     path: str | Path,
     out: str | Path,
     *,
     layout: str | None = None,
     backbone: str | None = None,
-    image_size: int = 224,
+    image_size: Annotated[int, SIDE] = 224,
     labels: str | None = None,
     license: str = "unknown: that of the checkpoint",
 ) -> Converted:

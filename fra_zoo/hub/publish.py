@@ -7,6 +7,7 @@ back from there is compared with it, bit for bit.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,13 +17,16 @@ import timm
 from huggingface_hub import HfApi
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import named
+from fra_zoo.files import TRAINING, read_mapping
 from fra_zoo.hub.card import write_card
 from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.methods import load_method
+from fra_zoo.methods.base import METHODS
+from fra_zoo.paths import is_place, shown
 from fra_zoo.remote import PREFIX, fetch, hub_errors
 from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_folder, read_safetensors
 
-TRAINING = "training.json"
 PICTURES = ("confusion.png", "heatmaps.png", "curves.png")
 _OPTIONAL = (HEADS, HEADS_CONFIG, TRAINING, "results.json", *PICTURES)
 
@@ -71,10 +75,41 @@ def stage(source: str | Path, repo_id: str, folder: Path) -> None:
     for name in ("results.json", *PICTURES):
         if (run / name).is_file():
             shutil.copyfile(run / name, folder / name)
+    if (export / HEADS_CONFIG).is_file():
+        _refuse_places(export / HEADS_CONFIG)
     facts = read_facts(run, export)
     (folder / TRAINING).write_text(json.dumps(facts.training, indent=2) + "\n")
     _check(folder)
     write_card(facts, repo_id, folder)
+    _hold_no_path(folder, run)
+
+
+def _refuse_places(heads: Path) -> None:
+    """Others cannot load a method whose tokenizer or codebook lies on this machine."""
+    about = read_mapping(heads)
+    for name in sorted(named(METHODS.get(about["method"]).Config, "place")):
+        value = str(about["options"].get(name, ""))
+        if is_place(value, place=True):
+            raise FraZooError(
+                f"{shown(heads)}: {name} {shown(value)} is a folder of this machine, which others do not have; upload "
+                "it to the Hub and write its name there"
+            )
+
+
+def _hold_no_path(folder: Path, run: Path) -> None:
+    """Nothing that is published says where it lay: neither the home folder nor the run's."""
+    homes = {str(place) for place in (Path.home(), run.resolve()) if len(place.parts) > 1}
+    for file in sorted(folder.iterdir()):
+        if file.suffix not in (".json", ".md"):
+            continue
+        found = next(
+            (home for home in sorted(homes) if re.search(re.escape(home) + r"(?![\w-])", file.read_text())), None
+        )
+        if found is not None:
+            raise FraZooError(
+                f"{file.name} of {shown(run)} names the folder {found} of this machine, which is not published; run "
+                "its command again with --resume auto, which writes it anew, or take the path out"
+            )
 
 
 def _check(folder: Path) -> None:

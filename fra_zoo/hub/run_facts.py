@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from fra_zoo.files import TRAINING, read_mapping, read_rows
+from fra_zoo.paths import public
 from fra_zoo.weights import CONFIG, HEADS_CONFIG
-
-# Paths and the like: of no use to others, and nobody's business.
-_PRIVATE = ("output", "root", "probe_root", "resume", "tracker", "cache", "workers", "keep")
 
 
 @dataclass(frozen=True)
@@ -45,33 +42,30 @@ class RunFacts:
 
 
 def read_facts(run: Path, export: Path) -> RunFacts:
-    """Read a run folder; of an export alone there is less to know."""
-    config_file = run / "config.yaml"
-    settings = yaml.safe_load(config_file.read_text()) if config_file.is_file() else {}
-    training = {
-        key: _without_path(value) for key, value in settings.items() if key not in _PRIVATE and value is not None
-    }
-    training |= {"run": _json(run / "run.json")} if (run / "run.json").is_file() else {}
+    """Read a run folder; of an export alone there is less to know.
+
+    Raises:
+        FraZooError: if one of its files is damaged.
+    """
+    training = _mapping(run / TRAINING)
+    about = _mapping(run / "run.json")
+    if "command" in about:
+        about["command"] = shlex.join(public(word) for word in shlex.split(about["command"]))
+    training |= {"run": about} if about else {}
     return RunFacts(
-        _json(export / CONFIG), training, _json(run / "results.json"), _monitored(run), _json(export / HEADS_CONFIG)
+        _mapping(export / CONFIG),
+        training,
+        _mapping(run / "results.json"),
+        _monitored(run),
+        _mapping(export / HEADS_CONFIG),
     )
 
 
-def _without_path(value: Any) -> Any:
-    """`local-dir:/home/me/runs/fra` is `local-dir:fra`."""
-    if isinstance(value, str) and value.startswith("local-dir:"):
-        return f"local-dir:{Path(value.removeprefix('local-dir:')).name}"
-    return value
-
-
-def _json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text()) if file.is_file() else {}
+def _mapping(file: Path) -> dict[str, Any]:
+    return read_mapping(file) if file.is_file() else {}
 
 
 def _monitored(run: Path) -> dict[str, float]:
-    file = run / "metrics.jsonl"
-    if not file.is_file():
-        return {}
-    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows, _ = read_rows(run / "metrics.jsonl")
     names = ("probe_accuracy", "knn_accuracy", "region_iou", "region_purity")
     return {name: row[name] for row in rows for name in names if name in row}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import SIDE, checked
 from fra_zoo.methods.base import METHODS, Method
 from fra_zoo.methods.loading import load_method
 
@@ -18,11 +19,12 @@ def list_methods(pattern: str = "*") -> list[str]:
     return METHODS.list(pattern)
 
 
+@checked
 def create_method(
     name: str,
     backbone: str | nn.Module | None = None,
     *,
-    image_size: int = 224,
+    image_size: Annotated[int, SIDE] = 224,
     preset: str | None = None,
     backbone_args: dict[str, Any] | None = None,
     **options: Any,

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from fra_zoo.config import fill_options
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.fields import PROBABILITY, SHARE, Options, option
 from fra_zoo.layers.ema import ema_update, frozen_copy, momentum_at
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.registry import Registry
@@ -21,7 +22,7 @@ METHODS: Registry[type[Method]] = Registry("method", "fra_zoo.methods")
 
 
 @dataclass
-class MethodConfig:
+class MethodConfig(Options):
     """Options that every method has."""
 
 
@@ -73,18 +74,9 @@ class MomentumConfig(MethodConfig):
         momentum_schedule: `cosine` lets it rise to 1, `constant` does not.
     """
 
-    crop_min: float = 0.2
-    momentum: float = 0.996
-    momentum_schedule: str = "cosine"
-
-    def __post_init__(self) -> None:
-        if self.momentum_schedule not in ("cosine", "constant"):
-            raise FraZooError(
-                f"momentum_schedule '{self.momentum_schedule}' is unknown; "
-                f"{nearest(self.momentum_schedule, ('cosine', 'constant'))}"
-            )
-        if not 0.0 <= self.momentum <= 1.0:
-            raise FraZooError(f"momentum {self.momentum} is not between 0 and 1")
+    crop_min: float = option(0.2, range=SHARE)
+    momentum: float = option(0.996, range=PROBABILITY)
+    momentum_schedule: str = option("cosine", choices=("cosine", "constant"))
 
 
 class MomentumMethod(Method):

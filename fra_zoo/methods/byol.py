@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
+from fra_zoo.fields import PROBABILITY, WIDTH, option
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import MLPHead
 from fra_zoo.losses.cosine import cosine_distance
@@ -26,9 +27,9 @@ class BYOLConfig(MomentumConfig):
         hidden_dim, dim: hidden and output width of projector and predictor.
     """
 
-    momentum: float = 0.99
-    hidden_dim: int = 4096
-    dim: int = 256
+    momentum: float = option(0.99, range=PROBABILITY)
+    hidden_dim: int = option(4096, range=WIDTH)
+    dim: int = option(256, range=WIDTH)
 
 
 class BYOLNetwork(nn.Module):

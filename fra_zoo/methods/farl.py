@@ -18,7 +18,8 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
-from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.errors import FraZooError
+from fra_zoo.fields import DEPTH, SHARE, WEIGHT, WIDTH, option
 from fra_zoo.layers.masking import BLOCK_DRAWS, block_patches, take_patches
 from fra_zoo.layers.text import BYTES, TextTower, cut_tokens, load_codebook, load_tokenizer
 from fra_zoo.layers.vit import ViTTokens
@@ -50,23 +51,22 @@ class FaRLConfig(MethodConfig):
         crop_min: smallest area of the crop, as a share of the face.
     """
 
-    dim: int = 512
-    text_width: int = 512
-    text_layers: int = 12
-    text_heads: int = 8
-    tokenizer: str = BYTES
-    mim_target: str = "pixels"
-    codebook: str = "facebook/flava-image-codebook"
-    mim_layers: int = 6
-    mim_weight: float = 1.0
-    mask_ratio: float = 75 / 196
-    crop_min: float = 0.5
+    dim: int = option(512, range=WIDTH)
+    text_width: int = option(512, range=WIDTH)
+    text_layers: int = option(12, range=DEPTH)
+    text_heads: int = option(8, range=WIDTH)
+    tokenizer: str = option(BYTES, place=True)
+    mim_target: str = option("pixels", choices=TARGETS)
+    codebook: str = option("facebook/flava-image-codebook", place=True)
+    mim_layers: int = option(6, range=DEPTH)
+    mim_weight: float = option(1.0, range=WEIGHT)
+    mask_ratio: float = option(75 / 196, above=0, below=1)
+    crop_min: float = option(0.5, range=SHARE)
 
     def __post_init__(self) -> None:
-        if self.mim_target not in TARGETS:
-            raise FraZooError(f"mim_target '{self.mim_target}' is unknown; {nearest(self.mim_target, TARGETS)}")
-        if not 0.0 < self.mask_ratio < 1.0:
-            raise FraZooError(f"mask_ratio {self.mask_ratio} is not between 0 and 1")
+        super().__post_init__()
+        if self.text_width % self.text_heads:
+            raise FraZooError(f"config: text_width {self.text_width} is no multiple of text_heads {self.text_heads}")
 
 
 class ContrastHead(nn.Module):

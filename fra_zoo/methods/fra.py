@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
 from fra_zoo.distributed import mean_across_processes
-from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.errors import FraZooError
+from fra_zoo.fields import DEPTH, POSITIVE, PROBABILITY, WEIGHT, WIDTH, option
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import MLPHead, apply_per_pixel, apply_per_region
 from fra_zoo.layers.region_decoder import RegionDecoder
@@ -68,23 +69,23 @@ class FRAConfig(MomentumConfig):
         decay_norms: weight decay and LARS adaptation for the heads' norm weights too, as published.
     """
 
-    regions: int = 8
-    dim: int = 256
-    hidden_dim: int = 4096
-    local_hidden_dim: int | None = None
-    decoder_layers: int = 1
-    decoder_heads: int = 8
-    dropout: float = 0.1
-    beta: float = 10.0
-    global_weight: float = 0.5
-    relation_weight: float = 4.0
+    regions: int = option(8, at_least=2, at_most=4096)
+    dim: int = option(256, range=WIDTH)
+    hidden_dim: int = option(4096, range=WIDTH)
+    local_hidden_dim: int | None = option(None, range=WIDTH)
+    decoder_layers: int = option(1, range=DEPTH)
+    decoder_heads: int = option(8, range=WIDTH)
+    dropout: float = option(0.1, at_least=0, below=1)
+    beta: float = option(10.0, range=POSITIVE)
+    global_weight: float = option(0.5, range=PROBABILITY)
+    relation_weight: float = option(4.0, range=WEIGHT)
     tie_views: bool = True
-    student_temperature: float = 0.1
-    teacher_temperature: float = 0.02
-    balance: str = "face"
-    balance_teacher: int = 3
-    mean_entropy_weight: float = 1.0
-    uniformity_weight: float = 0.0
+    student_temperature: float = option(0.1, range=POSITIVE)
+    teacher_temperature: float = option(0.02, range=POSITIVE)
+    balance: str = option("face", choices=("face", "batch"))
+    balance_teacher: int = option(3, at_least=0, at_most=1000)
+    mean_entropy_weight: float = option(1.0, range=WEIGHT)
+    uniformity_weight: float = option(0.0, range=WEIGHT)
     share_queries: bool = False
     spread_queries: bool = True
     decay_norms: bool = False
@@ -96,12 +97,10 @@ class FRAConfig(MomentumConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.balance not in ("face", "batch"):
-            raise FraZooError(f"balance '{self.balance}' is unknown; {nearest(self.balance, ('face', 'batch'))}")
-        if self.regions < 2:
-            raise FraZooError(f"regions {self.regions} is too few: the heatmaps are a softmax over at least 2")
         if self.dim % self.decoder_heads or self.dim % 2:
-            raise FraZooError(f"dim {self.dim} must be even and a multiple of decoder_heads {self.decoder_heads}")
+            raise FraZooError(
+                f"config: dim {self.dim} must be even and a multiple of decoder_heads {self.decoder_heads}"
+            )
 
 
 class FRAOutput(NamedTuple):

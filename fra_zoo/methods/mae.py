@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import DEPTH, SHARE, WIDTH, option
 from fra_zoo.layers.masking import shuffled_patches, take_patches
 from fra_zoo.layers.positions import sincos_positions
 from fra_zoo.layers.vit import ViTTokens, fix_positions, freeze, init_xavier, need_vit
@@ -40,18 +41,19 @@ class MAEConfig(MethodConfig):
         crop_min: smallest area of the crop, as a share of the face.
     """
 
-    mask_ratio: float = 0.75
-    decoder_dim: int = 512
-    decoder_depth: int = 8
-    decoder_heads: int = 16
+    mask_ratio: float = option(0.75, above=0, below=1)
+    decoder_dim: int = option(512, range=WIDTH)
+    decoder_depth: int = option(8, range=DEPTH)
+    decoder_heads: int = option(16, range=WIDTH)
     norm_pix_loss: bool = True
-    crop_min: float = 0.2
+    crop_min: float = option(0.2, range=SHARE)
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.mask_ratio < 1.0:
-            raise FraZooError(f"mask_ratio {self.mask_ratio} is not between 0 and 1")
+        super().__post_init__()
         if self.decoder_dim % self.decoder_heads or self.decoder_dim % 4:
-            raise FraZooError(f"decoder_dim {self.decoder_dim} is no multiple of 4 and of {self.decoder_heads} heads")
+            raise FraZooError(
+                f"config: decoder_dim {self.decoder_dim} is no multiple of 4 and of {self.decoder_heads} heads"
+            )
 
 
 class MAEDecoder(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fra_zoo.devices import full_precision
 from fra_zoo.distributed import gather_constant, process_rank, world_size
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import COUNT, POSITIVE, PROBABILITY, WIDTH, option
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.norm import JoinedBatchNorm
 from fra_zoo.losses.contrastive import queue_contrast
@@ -36,13 +37,13 @@ class MoCoV2Config(MomentumConfig):
         norm_groups: on one process, groups of the batch that batch norms see apart, as several processes would.
     """
 
-    momentum: float = 0.999
-    momentum_schedule: str = "constant"
-    dim: int = 128
-    hidden_dim: int | None = None
-    queue: int = 65_536
-    temperature: float = 0.2
-    norm_groups: int = 4
+    momentum: float = option(0.999, range=PROBABILITY)
+    momentum_schedule: str = option("constant", choices=("cosine", "constant"))
+    dim: int = option(128, range=WIDTH)
+    hidden_dim: int | None = option(None, range=WIDTH)
+    queue: int = option(65_536, at_least=2, at_most=2**24)
+    temperature: float = option(0.2, range=POSITIVE)
+    norm_groups: int = option(4, range=COUNT)
 
 
 class MoCoV2Network(nn.Module):

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
+from fra_zoo.fields import POSITIVE, PROBABILITY, SHARE, WIDTH, option
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import DeepMLP
 from fra_zoo.layers.vit import fix_positions, freeze, init_xavier, is_vit
@@ -38,11 +39,11 @@ class MoCoV3Config(MomentumConfig):
         freeze_patches: whether a ViT's patch embedding stays random.
     """
 
-    momentum: float = 0.99
-    crop_min: float | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
-    temperature: float | None = None
-    hidden_dim: int = 4096
-    dim: int = 256
+    momentum: float = option(0.99, range=PROBABILITY)
+    crop_min: float | None = option(None, range=SHARE)  # pyright: ignore[reportIncompatibleVariableOverride]
+    temperature: float | None = option(None, range=POSITIVE)
+    hidden_dim: int = option(4096, range=WIDTH)
+    dim: int = option(256, range=WIDTH)
     freeze_patches: bool = True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from fra_zoo.config import parse, place_words
 from fra_zoo.cpu import use_cpu
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import COUNT, Options, option
 from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.models.preprocessing import clean_view, own_preprocessing
 from fra_zoo.plot import write_png
@@ -26,24 +27,24 @@ SHOWN = 24
 
 
 @dataclass
-class PredictConfig:
+class PredictConfig(Options):
     """Options of `predict`."""
 
-    model: str | None = field(default=None, metadata={"help": "run, export, zoo name with weights, or hf-hub:ORG/NAME"})
-    detector: str = field(default="haar", metadata={"help": "haar, yunet, center or none"})
-    regions: str | None = field(default=None, metadata={"help": "a pre-trained method whose heatmaps are drawn"})
-    out: str | None = field(default=None, metadata={"help": "table to write: .csv, .jsonl or .parquet; resumable"})
-    picture: str | None = field(default=None, metadata={"help": "annotated picture to write; a grid for many images"})
-    every: int = field(default=1, metadata={"help": "take every so many-th frame of a video"})
-    batch_size: int = field(default=64, metadata={"help": "faces in a pass"})
-    threads: int | None = field(default=None, metadata={"help": "CPU threads; default: all cores"})
+    model: str | None = option(None, "run, export, zoo name with weights, or hf-hub:ORG/NAME", place=True)
+    detector: str = option("haar", "haar, yunet, center or none")
+    regions: str | None = option(None, "a pre-trained method whose heatmaps are drawn", place=True)
+    out: str | None = option(None, "table to write: .csv, .jsonl or .parquet; resumable", private=True)
+    picture: str | None = option(None, "annotated picture to write; a grid for many images", private=True)
+    every: int = option(1, "take every so many-th frame of a video", COUNT)
+    batch_size: int = option(64, "faces in a pass", COUNT)
+    threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
 
 
 @dataclass
-class ExportConfig:
+class ExportConfig(Options):
     """Options of `export`."""
 
-    onnx: str | None = field(default=None, metadata={"help": "file to write"})
+    onnx: str | None = option(None, "file to write", private=True)
 
 
 def predict_words(words: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import torch
 from jaxtyping import Float, UInt8
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fra_zoo.devices import autocast_for
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import COUNT, MARGIN, Range, checked
 from fra_zoo.methods import load_method
 from fra_zoo.models import create_model
 from fra_zoo.models.preprocessing import clean_view, load_size, own_preprocessing
@@ -41,15 +42,16 @@ class Predictor:
         FraZooError: if the model cannot be loaded, or is no classifier of expressions.
     """
 
+    @checked
     def __init__(
         self,
         model: str | Path,
         *,
         detector: Any = "haar",
         regions: str | Path | None = None,
-        margin: float | None = None,
+        margin: Annotated[float | None, MARGIN] = None,
         align: bool | None = None,
-        batch_size: int = 64,
+        batch_size: Annotated[int, COUNT] = 64,
         device: str | torch.device | None = None,
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -70,7 +72,10 @@ class Predictor:
         """The predictions of a source (see `fra_zoo.predict.sources.frames`), all at once."""
         return list(self.stream(source))
 
-    def stream(self, source: Any, *, skip: int = 0, every: int = 1) -> Iterator[Prediction]:
+    @checked
+    def stream(
+        self, source: Any, *, skip: Annotated[int, Range(at_least=0)] = 0, every: Annotated[int, COUNT] = 1
+    ) -> Iterator[Prediction]:
         """Predictions as they are made, in order, in constant memory; faces of several frames share a pass.
 
         Args:

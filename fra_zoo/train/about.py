@@ -5,25 +5,31 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-_PATHS = ("--root", "--probe_root", "--probe-root", "--output", "--pairs")
+from fra_zoo.files import write_whole
 
 
-def write_about(file: Path, recipe: str, argv: Sequence[str], seconds: float, processes: int) -> None:
-    """Leave `run.json`; paths of this machine are left out of the command."""
+def write_about(file: Path, recipe: str, words: str, seconds: float, processes: int) -> None:
+    """Leave `run.json`.
+
+    Args:
+        file: its place.
+        recipe: that was run.
+        words: its options for others, without paths of this machine (`fra_zoo.config.command_words`).
+        seconds: the whole run took.
+        processes: that took part.
+    """
     about: dict[str, Any] = {
-        "command": f"accelerate launch recipes/{recipe}.py {_command(argv)}".rstrip(),
+        "command": f"accelerate launch recipes/{recipe}.py {words}".rstrip(),
         "hardware": hardware(processes),
         "threads": torch.get_num_threads(),
         "seconds": round(seconds, 1),
     }
-    file.write_text(json.dumps(about, indent=2) + "\n")
+    write_whole(file, json.dumps(about, indent=2) + "\n")
 
 
 def hardware(processes: int = 1) -> str:
@@ -40,16 +46,3 @@ def _cpu() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def _command(argv: Sequence[str]) -> str:
-    words, hidden = [], False
-    for word in argv:
-        if hidden:
-            words.append("PATH")
-        elif word.startswith("local-dir:"):
-            words.append(f"local-dir:{Path(word.removeprefix('local-dir:')).name}")
-        else:
-            words.append(word)
-        hidden = word in _PATHS
-    return shlex.join(words)

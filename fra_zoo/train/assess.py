@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 
-from fra_zoo.config import json_option, parse, read_words
+from fra_zoo.config import parse, read_words
 from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.base import numbered_rows
@@ -28,6 +28,7 @@ from fra_zoo.evaluate.probe import probe
 from fra_zoo.evaluate.regions import region_score
 from fra_zoo.evaluate.verification import verification
 from fra_zoo.evaluate.zero_shot import zero_shot
+from fra_zoo.fields import json_option
 from fra_zoo.methods import load_method
 from fra_zoo.models import create_model
 from fra_zoo.models.preprocessing import clean_view, load_size

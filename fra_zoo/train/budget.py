@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from fra_zoo.config import json_option, parse, read_words, said_options
+from fra_zoo.config import parse, read_words, said_options
 from fra_zoo.cpu import use_cpu
 from fra_zoo.devices import autocast_for
-from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.fields import COUNT, POSITIVE, SIDE, WEIGHT, Options, json_option, option
 from fra_zoo.methods import create_method
 from fra_zoo.methods.base import METHODS, Method
 from fra_zoo.task import Batch
@@ -58,22 +58,22 @@ HARDWARE = {
 
 
 @dataclass
-class BudgetConfig:
+class BudgetConfig(Options):
     """Options of `plan`; the method's own stand beside them."""
 
-    method: str = field(default="fra", metadata={"help": "registered method"})
-    preset: str | None = field(default=None, metadata={"help": "a named set of the method's options"})
-    backbone: str = field(default="resnet50", metadata={"help": "any timm or zoo name"})
-    backbone_args: str = field(default="{}", metadata={"help": "options of the backbone, as JSON"})
-    image_size: int = field(default=224, metadata={"help": "side of a view, pixels"})
-    images: float = field(default=3.3e6, metadata={"help": "images in the dataset"})
-    epochs: int | None = field(default=None, metadata={"help": "default: the recipe's"})
-    batch_size: int | None = field(default=None, metadata={"help": "over all GPUs; default: the recipe's"})
-    gpus: int = field(default=1, metadata={"help": "number of them"})
-    gpu: str = field(default="a100", metadata={"help": ", ".join(HARDWARE)})
-    measure: bool = field(default=False, metadata={"help": "time a few steps on this machine's device instead"})
-    image_kb: float = field(default=17.0, metadata={"help": "kilobytes of a stored image"})
-    price: float | None = field(default=None, metadata={"help": "of a GPU for an hour, in your currency"})
+    method: str = option("fra", "registered method")
+    preset: str | None = option(None, "a named set of the method's options")
+    backbone: str = option("resnet50", "any timm or zoo name")
+    backbone_args: str = option("{}", "options of the backbone, as JSON", json=True)
+    image_size: int = option(224, "side of a view, pixels", SIDE)
+    images: float = option(3.3e6, "images in the dataset", at_least=1)
+    epochs: int | None = option(None, "default: the recipe's", COUNT)
+    batch_size: int | None = option(None, "over all GPUs; default: the recipe's", at_least=2)
+    gpus: int = option(1, "number of them", at_least=1, at_most=1_000_000)
+    gpu: str = option("a100", "of a published rate", choices=tuple(HARDWARE))
+    measure: bool = option(False, "time a few steps on this machine's device instead")
+    image_kb: float = option(17.0, "kilobytes of a stored image", POSITIVE)
+    price: float | None = option(None, "of a GPU for an hour, in your currency", WEIGHT)
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,6 @@ def plan_words(argv: Sequence[str]) -> Budget:
     (config,) = parse([BudgetConfig], words, strict=False)
     kind = METHODS.get(config.method)
     config, given = parse([BudgetConfig, kind.Config], words)
-    if config.gpu not in HARDWARE:
-        raise FraZooError(f"unknown gpu '{config.gpu}'; {nearest(config.gpu, HARDWARE)} Or give --measure true")
-    if config.gpus < 1 or config.images < 1:
-        raise FraZooError("plan needs at least one GPU and one image")
     method = create_method(
         config.method,
         config.backbone,

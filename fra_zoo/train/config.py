@@ -2,67 +2,78 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Optional
 
-from fra_zoo.config import json_option
-from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.errors import FraZooError
+from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, WEIGHT, Options, Range, option
+from fra_zoo.paths import user_path
 
-
-def _help(text: str, default: Any) -> Any:
-    return field(default=default, metadata={"help": text})
+_WORKERS = Range(at_least=0, at_most=1024)
 
 
 @dataclass
-class TrainConfig:
+class TrainConfig(Options):
     """Options of every run."""
 
-    output: str = _help("run folder; made if it is not there", "runs/run")
-    dataset: str = _help("registered dataset", "synthetic-faces")
-    root: Optional[str] = _help("folder, file or Hub name of the dataset", None)
-    dataset_args: str = _help("options of the dataset, as JSON", "{}")
-    image_size: int = _help("side of a view, pixels", 64)
-    load_size: Optional[int] = _help("side to decode to, pixels; default image_size", None)
-    seed: int = _help("of weights, order and augmentation", 0)
-    epochs: Optional[int] = _help("default: the recipe's", None)
-    max_steps: Optional[int] = _help("stop after this many steps, schedules unchanged", None)
-    batch_size: Optional[int] = _help("over all processes; default: the recipe's", None)
-    accumulate: int = _help("micro-batches in a step", 1)
-    optimizer: Optional[str] = _help("lars, adamw, adam or sgd; default: the recipe's", None)
-    schedule: Optional[str] = _help("cosine: to the end, instead of the recipe's stairs or floor", None)
-    lr: Optional[float] = _help("peak learning rate; default: the recipe's, scaled by batch_size / 256", None)
-    weight_decay: Optional[float] = _help("default: the recipe's", None)
-    warmup_epochs: Optional[float] = _help("default: the recipe's, at most a tenth of the run", None)
-    precision: str = _help("auto (bf16 where the hardware has it), bf16, fp16 or fp32", "auto")
-    threads: Optional[int] = _help("CPU threads of each process; default: all cores, shared among the processes", None)
-    compile: bool = _help("torch.compile the task", False)
-    join_batch_norm: bool = _help("batch norm over all processes", False)
-    workers: int = _help("decoding processes (streaming: threads), when nothing is cached", 0)
-    cache: str = _help("none, ram or device: where decoded images are kept", "none")
-    streaming: bool = _help("read shards as they come, from disk, a web server or the Hub", False)
-    steps_per_epoch: Optional[int] = _help("length of an epoch when streaming", None)
-    shard_seconds: float = _help("after which a try to read a shard is given up", 120.0)
-    bad_images_limit: float = _help("share of unreadable images that stops the run", 0.01)
-    resume: str = _help("auto continues the run in output, never starts anew and refuses a used folder", "never")
-    save_every: int = _help("epochs between checkpoints", 1)
-    save_steps: Optional[int] = _help("steps between checkpoints, besides the epochs'", None)
-    keep: int = _help("checkpoints to keep", 2)
-    evaluate_every: Optional[int] = _help("epochs between evaluations; 0 is only at both ends; default 1", None)
-    log_every: int = _help("steps between log lines", 10)
-    tracker: str = _help("tensorboard, wandb, … or none, through Accelerate", "tensorboard")
+    output: str = option("runs/run", "run folder; made if it is not there", private=True, may_change=True)
+    dataset: str = option("synthetic-faces", "registered dataset")
+    root: Optional[str] = option(None, "folder, file or Hub name of the dataset", private=True, may_change=True)
+    dataset_args: str = option("{}", "options of the dataset, as JSON", json=True)
+    image_size: int = option(64, "side of a view, pixels", SIDE)
+    load_size: Optional[int] = option(None, "side to decode to, pixels; default image_size", SIDE)
+    seed: int = option(0, "of weights, order and augmentation", SEED)
+    epochs: Optional[int] = option(None, "default: the recipe's", COUNT)
+    max_steps: Optional[int] = option(None, "stop after this many steps, schedules unchanged", COUNT, may_change=True)
+    batch_size: Optional[int] = option(None, "over all processes; default: the recipe's", at_least=2)
+    accumulate: int = option(1, "micro-batches in a step", COUNT)
+    optimizer: Optional[str] = option(None, "default: the recipe's", choices=("lars", "adamw", "adam", "sgd"))
+    schedule: Optional[str] = option(
+        None, "cosine: to the end, instead of the recipe's stairs or floor", choices=("cosine",)
+    )
+    lr: Optional[float] = option(
+        None, "peak learning rate; default: the recipe's, scaled by batch_size / 256", POSITIVE
+    )
+    weight_decay: Optional[float] = option(None, "default: the recipe's", WEIGHT)
+    warmup_epochs: Optional[float] = option(None, "default: the recipe's, at most a tenth of the run", WEIGHT)
+    precision: str = option(
+        "auto", "auto (bf16 where the hardware has it), bf16, fp16 or fp32", choices=("auto", "bf16", "fp16", "fp32")
+    )
+    threads: Optional[int] = option(
+        None, "CPU threads of each process; default: all cores, shared among the processes", COUNT, may_change=True
+    )
+    compile: bool = option(False, "torch.compile the task")
+    join_batch_norm: bool = option(False, "batch norm over all processes")
+    workers: int = option(
+        0, "decoding processes (streaming: threads), when nothing is cached", _WORKERS, may_change=True
+    )
+    cache: str = option(
+        "none", "none, ram or device: where decoded images are kept", choices=("none", "ram", "device"), may_change=True
+    )
+    streaming: bool = option(False, "read shards as they come, from disk, a web server or the Hub")
+    steps_per_epoch: Optional[int] = option(None, "length of an epoch when streaming", COUNT)
+    shard_seconds: float = option(120.0, "after which a try to read a shard is given up", POSITIVE, may_change=True)
+    bad_images_limit: float = option(
+        0.01, "share of unreadable images that stops the run", PROBABILITY, may_change=True
+    )
+    resume: str = option(
+        "never",
+        "auto continues the run in output, never starts anew and refuses a used folder",
+        choices=("auto", "never"),
+        may_change=True,
+    )
+    save_every: int = option(1, "epochs between checkpoints", COUNT, may_change=True)
+    save_steps: Optional[int] = option(None, "steps between checkpoints, besides the epochs'", COUNT, may_change=True)
+    keep: int = option(2, "checkpoints to keep", COUNT, may_change=True)
+    evaluate_every: Optional[int] = option(
+        None, "epochs between evaluations; 0 is only at both ends; default 1", at_least=0, may_change=True
+    )
+    log_every: int = option(10, "steps between log lines", COUNT, may_change=True)
+    tracker: str = option("tensorboard", "tensorboard, wandb, … or none, through Accelerate", may_change=True)
 
     def __post_init__(self) -> None:
-        if self.schedule is not None:
-            _one_of("schedule", self.schedule, ("cosine",))
-        _one_of("precision", self.precision, ("auto", "bf16", "fp16", "fp32"))
-        _one_of("resume", self.resume, ("auto", "never"))
-        _one_of("cache", self.cache, ("none", "ram", "device"))
-        for name in ("image_size", "accumulate", "save_every", "keep", "log_every"):
-            _positive(name, getattr(self, name))
-        for name in ("epochs", "batch_size", "max_steps", "load_size", "steps_per_epoch", "save_steps", "threads"):
-            if getattr(self, name) is not None:
-                _positive(name, getattr(self, name))
-        json_option("dataset_args", self.dataset_args)
+        super().__post_init__()
+        self.output = str(user_path(self.output, "output"))
         if self.streaming and self.cache != "none":
             raise FraZooError("config: streaming and cache exclude each other; leave cache at none")
         if self.streaming and self.steps_per_epoch is None:
@@ -73,74 +84,74 @@ class TrainConfig:
 class PretrainConfig(TrainConfig):
     """Options of self-supervised pre-training; the method's own options stand beside them."""
 
-    method: str = _help("registered method", "fra")
-    preset: Optional[str] = _help("a named set of the method's options, such as official", None)
-    backbone: str = _help("any timm or zoo name", "resnet18")
-    backbone_args: str = _help("options of the backbone, as JSON", "{}")
-    probe_dataset: Optional[str] = _help("labelled dataset for probe and kNN; default: dataset", None)
-    probe_root: Optional[str] = _help("its root; default: root", None)
-    probe_images: int = _help("faces of each split in probe and kNN; 0 is none", 2000)
+    method: str = option("fra", "registered method")
+    preset: Optional[str] = option(None, "a named set of the method's options, such as official")
+    backbone: str = option("resnet18", "any timm or zoo name")
+    backbone_args: str = option("{}", "options of the backbone, as JSON", json=True)
+    probe_dataset: Optional[str] = option(None, "labelled dataset for probe and kNN; default: dataset")
+    probe_root: Optional[str] = option(None, "its root; default: root", private=True, may_change=True)
+    probe_images: int = option(2000, "faces of each split in probe and kNN; 0 is none", at_least=0, may_change=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        json_option("backbone_args", self.backbone_args)
+        if self.probe_images == 1:
+            raise FraZooError("config: probe_images must be 0 (no probe) or at least 2, got 1")
 
 
 @dataclass
 class FinetuneConfig(TrainConfig):
     """Options of supervised training on expressions."""
 
-    model: str = _help("zoo or timm name, or local-dir:FOLDER of a run or export", "resnet18")
-    pretrained: bool = _help("start from the published weights of a name", False)
-    model_args: str = _help("options of the model, as JSON", "{}")
-    objective: str = _help("registered objective", "majority")
-    linear: bool = _help("train the classifier alone", False)
-    protocol: str = _help("strict (choose on valid, look at test once) or fra (as published, choose on test)", "strict")
-    augmentation: Optional[str] = _help("ferplus, fra or dmue; default: the objective's", None)
-    sampling: str = _help("plain, balanced, class_batches; auto is the objective's", "auto")
-    face_margin: float = _help("exported: room a predictor leaves around a found face, share of its side", 0.0)
-    align: bool = _help("exported: whether a predictor turns faces upright", False)
-    label_fraction: float = _help("share of the labelled faces to train on, the same of each class", 1.0)
-    decay_all: bool = _help("weight decay on norms and biases too (FRA protocol)", False)
+    model: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
+    pretrained: bool = option(False, "start from the published weights of a name")
+    model_args: str = option("{}", "options of the model, as JSON", json=True)
+    objective: str = option("majority", "registered objective")
+    linear: bool = option(False, "train the classifier alone")
+    protocol: str = option(
+        "strict",
+        "strict (choose on valid, look at test once) or fra (as published, choose on test)",
+        choices=("strict", "fra"),
+    )
+    augmentation: Optional[str] = option(None, "ferplus, fra or dmue; default: the objective's")
+    sampling: str = option(
+        "auto",
+        "plain, balanced, class_batches; auto is the objective's",
+        choices=("auto", "plain", "balanced", "class_batches"),
+    )
+    face_margin: float = option(0.0, "exported: room a predictor leaves around a found face, share of its side", MARGIN)
+    align: bool = option(False, "exported: whether a predictor turns faces upright")
+    label_fraction: float = option(1.0, "share of the labelled faces to train on, the same of each class", SHARE)
+    decay_all: bool = option(False, "weight decay on norms and biases too (FRA protocol)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        json_option("model_args", self.model_args)
-        _one_of("protocol", self.protocol, ("strict", "fra"))
-        _one_of("sampling", self.sampling, ("auto", "plain", "balanced", "class_batches"))
-        if not 0.0 < self.label_fraction <= 1.0:
-            raise FraZooError(f"config: label_fraction {self.label_fraction:g} is not above 0 and at most 1")
+        if self.streaming:
+            raise FraZooError(
+                "config: fine-tuning reads its faces in any order and does not stream; leave streaming out"
+            )
 
 
 @dataclass
-class EvaluateConfig:
+class EvaluateConfig(Options):
     """Options of the evaluation of a model."""
 
-    model: str = _help("zoo or timm name, or local-dir:FOLDER of a run or export", "resnet18")
-    pretrained: bool = _help("load the published weights of a name", False)
-    model_args: str = _help("options of the model, as JSON", "{}")
-    evaluators: str = _help(
-        "names, with commas between: probe, knn, fer, verification, regions, landmarks, zero_shot", "probe,knn"
+    model: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
+    pretrained: bool = option(False, "load the published weights of a name")
+    model_args: str = option("{}", "options of the model, as JSON", json=True)
+    evaluators: str = option(
+        "probe,knn", "names, with commas between: probe, knn, fer, verification, regions, landmarks, zero_shot"
     )
-    dataset: str = _help("registered dataset", "synthetic-faces")
-    root: Optional[str] = _help("folder, file or Hub name of the dataset", None)
-    dataset_args: str = _help("options of the dataset, as JSON", "{}")
-    test: bool = _help("probe and knn: look at the test split as well", False)
-    pairs: Optional[str] = _help("verification: a file like LFW's pairs.txt, where the dataset brings no pairs", None)
-    landmarks: Optional[str] = _help("landmarks: a table of points by recipes/landmarks.py", None)
-    center_crop: float = _help("share of the side that is kept around the centre", 1.0)
-    image_size: Optional[int] = _help("side in pixels; default: the model's", None)
-    load_size: Optional[int] = _help("side to decode to, pixels; default: the model's", None)
-    seed: int = _help("of a fresh model", 0)
-    threads: Optional[int] = _help("CPU threads; default: all cores", None)
-    output: Optional[str] = _help("file for the numbers (JSON)", None)
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise FraZooError(f"config: {name} '{value}' is unknown; {nearest(value, known)}")
-
-
-def _positive(name: str, value: int) -> None:
-    if value < 1:
-        raise FraZooError(f"config: {name} must be at least 1, got {value}")
+    dataset: str = option("synthetic-faces", "registered dataset")
+    root: Optional[str] = option(None, "folder, file or Hub name of the dataset", private=True)
+    dataset_args: str = option("{}", "options of the dataset, as JSON", json=True)
+    test: bool = option(False, "probe and knn: look at the test split as well")
+    pairs: Optional[str] = option(
+        None, "verification: a file like LFW's pairs.txt, where the dataset brings no pairs", private=True
+    )
+    landmarks: Optional[str] = option(None, "landmarks: a table of points by recipes/landmarks.py", private=True)
+    center_crop: float = option(1.0, "share of the side that is kept around the centre", SHARE)
+    image_size: Optional[int] = option(None, "side in pixels; default: the model's", SIDE)
+    load_size: Optional[int] = option(None, "side to decode to, pixels; default: the model's", SIDE)
+    seed: int = option(0, "of a fresh model", SEED)
+    threads: Optional[int] = option(None, "CPU threads; default: all cores", COUNT)
+    output: Optional[str] = option(None, "file for the numbers (JSON)", private=True)

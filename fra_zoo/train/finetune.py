@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
 from accelerate.utils import set_seed
 
-from fra_zoo.config import json_option, parse, read_words, said_options
+from fra_zoo.config import command_words, parse, read_words, said_options
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
 from fra_zoo.fer.base import OBJECTIVES
+from fra_zoo.fields import json_option, published
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
 from fra_zoo.train.about import write_about
@@ -23,6 +23,7 @@ from fra_zoo.train.protocol import PROTOCOLS, load_splits
 from fra_zoo.train.results import finish
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.train.selection import Judge
+from fra_zoo.train.settings import make_settings
 from fra_zoo.train.setup import make_accelerator, make_loader, make_ready, start_trackers, versions
 
 
@@ -52,21 +53,23 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     loader = make_loader(splits.train, config, micro, accelerator, sampling=_sampling(config, kind.sampling))
     plan = make_plan(config, recipe, loader.steps_per_epoch, protocol.evaluate_every)
     ready, optimizer = make_ready(task, config, plan)
-    resolved = {**asdict(config), **asdict(task.config), **plan.resolved(), "versions": versions()}
     run = RunFolder(config.output)
-    checkpoint = run.open(resolved, config.resume) if accelerator.is_main_process else run.latest()
+    checkpoint = run.latest()
     if accelerator.is_main_process:
+        more = {"data": splits.identities(protocol.select_on), "versions": versions()}
+        checkpoint = run.open(make_settings(config, task.config, plan.resolved(), more), config.resume)
         splits.write(run.path)
     accelerator.wait_for_everyone()
-    start_trackers(accelerator, config, resolved)
+    start_trackers(accelerator, config, {**published(config), **published(task.config), **plan.resolved()})
     size = config.load_size or config.image_size
     judge = Judge(run, splits.select, size, task.views[0], accelerator.device)
     trainer = Trainer(ready, optimizer, loader, plan, run, accelerator, judge)
     if checkpoint is not None:
-        trainer.resume(checkpoint)
+        trainer.resume()
     judge.state = trainer.state
     if trainer.fit() and accelerator.is_main_process:
-        write_about(run.path / "run.json", "finetune", argv, trainer.state["seconds"], accelerator.num_processes)
+        told = command_words([config, given], words)
+        write_about(run.path / "run.json", "finetune", told, trainer.state["seconds"], accelerator.num_processes)
         finish(task, judge, splits, config)
     accelerator.end_training()
     return run

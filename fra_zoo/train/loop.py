@@ -66,15 +66,33 @@ class Trainer:
         self._agreed = False  # all processes stop
         self._window = _Window()
 
-    def resume(self, checkpoint: Any) -> None:
-        """Continue from a checkpoint of the run folder."""
-        self.state = self.run.load(checkpoint, self.task, self.optimizer.optimizer)
+    def resume(self) -> None:
+        """Go on from the newest whole checkpoint of the run folder; damaged ones are said and set aside."""
+        self.state, damaged = self.run.load_newest(self.task, self.optimizer.optimizer)
         self.step = self.state.pop("step")
+        self._agree(damaged)
         self._say_other_processes(int(self.state.get("processes") or self.accelerator.num_processes))
         self._say_other_threads(int(self.state.get("threads") or torch.get_num_threads()))
         self.loader.restore(self.state.get("loaders", []))
         if self.accelerator.is_main_process:
-            self.run.forget_after(self.step)
+            self.run.set_aside(self.step)
+            lines = self.run.forget_after(self.step)
+            if lines:
+                tqdm.write(
+                    f"{lines} damaged line(s) of {self.run.metrics} were dropped: the run was cut off as it wrote"
+                )
+
+    def _agree(self, damaged: list[str]) -> None:
+        """Say which checkpoints were passed over, and make sure that all processes took the same one."""
+        steps = sorted(set(gather_object([self.step])))
+        if len(steps) > 1:
+            raise FraZooError(
+                f"the processes read checkpoints of other steps ({', '.join(map(str, steps))}); see that every machine "
+                "sees the same files, and run it again"
+            )
+        if self.accelerator.is_main_process:
+            for line in damaged:
+                tqdm.write(f"passed over a damaged checkpoint, going on from step {self.step}: {line}")
 
     def _say_other_processes(self, before: int) -> None:
         now = self.accelerator.num_processes

@@ -77,6 +77,10 @@ def make_plan(config: TrainConfig, recipe: Recipe, micro_steps_per_epoch: int, e
         raise FraZooError(f"an epoch has fewer than {config.accumulate} micro-batches; take a smaller --accumulate")
     total = epochs * steps_per_epoch
     warmup = config.warmup_epochs if config.warmup_epochs is not None else min(recipe.warmup_epochs, epochs / 10)
+    if warmup > epochs:
+        raise FraZooError(
+            f"config: warmup_epochs {warmup:g} is longer than the run of {epochs} epoch(s); take a shorter one"
+        )
     lr = config.lr if config.lr is not None else recipe.lr_per_256 * batch_size / 256
     return Plan(
         seed=config.seed,

@@ -8,17 +8,20 @@ from typing import Any
 
 from accelerate.utils import set_seed
 
-from fra_zoo.config import json_option, parse, read_words, said_options
+from fra_zoo.config import command_words, parse, read_words, said_options
 from fra_zoo.data import create_dataset
+from fra_zoo.data.identity import identity
+from fra_zoo.fields import json_option, published
 from fra_zoo.hub import export_model
 from fra_zoo.methods import create_method
-from fra_zoo.methods.base import METHODS, Method
+from fra_zoo.methods.base import METHODS
 from fra_zoo.train.about import write_about
 from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.monitor import Monitor
 from fra_zoo.train.plan import make_plan, micro_batch
 from fra_zoo.train.run_folder import RunFolder
+from fra_zoo.train.settings import make_settings
 from fra_zoo.train.setup import load_data, make_accelerator, make_loader, make_ready, start_trackers, versions
 
 
@@ -28,7 +31,8 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     (config,) = parse([PretrainConfig], words, strict=False)
     method_type = METHODS.get(config.method)
     config, given = parse([PretrainConfig, method_type.Config], words)
-    options = _options(method_type, config.preset, given, words)
+    chosen = method_type.options(config.preset, said_options(given, words))
+    options = asdict(chosen)
     accelerator = make_accelerator(config)
     set_seed(config.seed)
     method = create_method(
@@ -46,11 +50,14 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
         loader = make_loader(data, config, micro, accelerator)
     plan = make_plan(config, method.recipe, loader.steps_per_epoch)
     task, optimizer = make_ready(method, config, plan)
-    resolved = {**asdict(config), **options, **plan.resolved(), "versions": versions()}
     run = RunFolder(config.output)
-    checkpoint = run.open(resolved, config.resume) if accelerator.is_main_process else run.latest()
+    checkpoint = run.latest()
+    if accelerator.is_main_process:
+        more = {"data": {"train": identity(data)}, "versions": versions()}
+        settings = make_settings(config, chosen, plan.resolved(), more)
+        checkpoint = run.open(settings, config.resume)
     accelerator.wait_for_everyone()
-    start_trackers(accelerator, config, resolved)
+    start_trackers(accelerator, config, {**published(config), **published(chosen), **plan.resolved()})
     monitor = (
         Monitor(run, _probe_data(config, data), config, accelerator.device) if accelerator.is_main_process else None
     )
@@ -67,17 +74,13 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
 
     trainer = Trainer(task, optimizer, loader, plan, run, accelerator, monitor, export)
     if checkpoint is not None:
-        trainer.resume(checkpoint)
+        trainer.resume()
     if trainer.fit() and monitor is not None:
-        write_about(run.path / "run.json", "pretrain", argv, trainer.state["seconds"], accelerator.num_processes)
+        told = command_words([config, given], words)
+        write_about(run.path / "run.json", "pretrain", told, trainer.state["seconds"], accelerator.num_processes)
         monitor.finish()
     accelerator.end_training()
     return run
-
-
-def _options(method: type[Method], preset: str | None, given: Any, words: Sequence[str]) -> dict[str, Any]:
-    """The method's options: preset first, then what the words give; every option resolved."""
-    return asdict(method.options(preset, said_options(given, words)))
 
 
 def _probe_data(config: PretrainConfig, data: Any) -> Any:

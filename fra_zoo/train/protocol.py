@@ -16,10 +16,12 @@ import numpy as np
 
 from fra_zoo.data import FaceData
 from fra_zoo.data.base import MissingSplit
+from fra_zoo.data.identity import identity
 from fra_zoo.data.splits import checksum, labels_of, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import FRA_RECIPE
 from fra_zoo.labels import LabelSpace
+from fra_zoo.paths import public
 from fra_zoo.task import Recipe
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.setup import load_data
@@ -71,6 +73,10 @@ class Splits:
     test: FaceData
     rows: dict[str, list[int]]
     about: dict[str, Any]
+
+    def identities(self, select_on: str) -> dict[str, Any]:
+        """What tells the data of each split from other data."""
+        return {"train": identity(self.train), select_on: identity(self.select), "test": identity(self.test)}
 
     def write(self, folder: Path) -> None:
         """Leave the rows in `subset.json`, where they are not simply the whole split."""
@@ -132,7 +138,8 @@ def _refuse_the_same(select: FaceData, test: FaceData) -> None:
 def _about(train: FaceData, select: FaceData, test: FaceData, name: str, held_out: bool) -> dict[str, Any]:
     parts = {"train": train, "test": test} | ({name: select} if name != "test" else {})
     about: dict[str, Any] = {
-        part: {"faces": len(data), "sha256": checksum(data), "source": data.source} for part, data in parts.items()
+        part: {"faces": len(data), "sha256": checksum(data), "source": public(data.source)}
+        for part, data in parts.items()
     }
     if held_out:
         about[name]["held_out_of"] = "train"

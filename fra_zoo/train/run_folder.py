@@ -1,6 +1,7 @@
 """The run folder: everything that training hands on.
 
 config.yaml      the resolved configuration
+training.json    what others may see of it
 metrics.jsonl    one line a log point
 checkpoints/     step-00000123/{model,optimizer}.safetensors and trainer.json, a few
 export/          the backbone as timm and transformers load it, heads beside it
@@ -17,12 +18,17 @@ from typing import Any
 
 import torch
 import yaml
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import user_path
+from fra_zoo.files import TRAINING, read_mapping, read_rows, write_whole
+from fra_zoo.paths import output_folder, shown, user_path
+from fra_zoo.train.settings import Settings
 from fra_zoo.weights import load_into, read_safetensors
+
+CONFIG, TRAINER = "config.yaml", "trainer.json"
 
 
 class RunFolder:
@@ -34,36 +40,47 @@ class RunFolder:
         self.export = self.path / "export"
         self.metrics = self.path / "metrics.jsonl"
 
-    def open(self, config: dict[str, Any], resume: str) -> Path | None:
-        """Make the folder and write `config.yaml`; the checkpoint to continue from, if `resume` is `auto`.
+    def open(self, settings: Settings, resume: str) -> Path | None:
+        """Make the folder and write what the run was told; the checkpoint to go on from, if `resume` is `auto`.
 
         Raises:
-            FraZooError: if the folder holds a run and `resume` is `never`, or a run with other settings.
+            FraZooError: if the folder cannot be written to, holds a run and `resume` is `never`, or holds a run with
+                other settings or on other data.
         """
         latest = self.latest()
-        file = self.path / "config.yaml"
         if resume == "never" and (latest or self.metrics.exists()):
             raise FraZooError(
                 f"{self.path} holds a run already; give --resume auto to continue it, or another --output"
             )
-        if latest and file.is_file():
-            before = yaml.safe_load(file.read_text())
-            changed = [k for k in config if k not in _MAY_CHANGE and k in before and before[k] != config[k]]
-            if changed:
-                raise FraZooError(
-                    f"{self.path} cannot be resumed with other settings: "
-                    + ", ".join(f"{key} was {before[key]}, is {config[key]}" for key in changed)
-                )
-        self.path.mkdir(parents=True, exist_ok=True)
+        output_folder(self.path, "output")
         if latest is None:
             self.metrics.unlink(missing_ok=True)
-        file.write_text(yaml.safe_dump(config, sort_keys=False))
+        else:
+            settings.check(self._before(), shown(self.path))
+        write_whole(self.path / CONFIG, yaml.safe_dump(settings.values, sort_keys=False))
+        write_whole(self.path / TRAINING, json.dumps(settings.public, indent=2) + "\n")
         return latest
 
+    def _before(self) -> dict[str, Any]:
+        """What the run was told before: `config.yaml`, or what others may see of it where that is damaged."""
+        try:
+            return read_mapping(self.path / CONFIG)
+        except FraZooError as error:
+            try:
+                before = read_mapping(self.path / TRAINING)
+            except FraZooError:
+                raise FraZooError(
+                    f"{error}, or give another --output: without it nothing says what the run was told"
+                ) from error
+            tqdm.write(f"{shown(self.path / CONFIG)} is damaged and written anew; {TRAINING} has the settings before")
+            return before
+
     def latest(self) -> Path | None:
-        """The newest whole checkpoint."""
-        found = sorted(self.checkpoints.glob("step-*/trainer.json"))
-        return found[-1].parent if found else None
+        """The newest checkpoint that was written to its end."""
+        return next(iter(self._newest_first()), None)
+
+    def _newest_first(self) -> list[Path]:
+        return [file.parent for file in sorted(self.checkpoints.glob(f"step-*/{TRAINER}"), reverse=True)]
 
     def log(self, row: dict[str, Any]) -> None:
         """Append a line to `metrics.jsonl`."""
@@ -71,15 +88,14 @@ class RunFolder:
             file.write(json.dumps(row) + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
-        """All lines of `metrics.jsonl`."""
-        if not self.metrics.is_file():
-            return []
-        return [json.loads(line) for line in self.metrics.read_text().splitlines()]
+        """The lines of `metrics.jsonl`, without damaged ones."""
+        return read_rows(self.metrics)[0]
 
-    def forget_after(self, step: int) -> None:
-        """Drop metrics of steps that a resumed run is going to repeat."""
-        kept = [row for row in self.rows() if row["step"] <= step]
-        _write_whole(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
+    def forget_after(self, step: int) -> int:
+        """Drop the metrics of steps that a resumed run is going to repeat, and damaged lines; gives their number."""
+        rows, damaged = read_rows(self.metrics)
+        write_whole(self.metrics, "".join(json.dumps(row) + "\n" for row in rows if row["step"] <= step))
+        return damaged
 
     def save(
         self, step: int, task: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int
@@ -97,7 +113,7 @@ class RunFolder:
             save_file(_tensors(task.state_dict()), making / "model.safetensors")
             tensors, rest = flatten_optimizer(optimizer)
             save_file(tensors, making / "optimizer.safetensors")
-            (making / "trainer.json").write_text(json.dumps({"step": step, **state, "optimizer": rest}))
+            (making / TRAINER).write_text(json.dumps({"step": step, **state, "optimizer": rest}))
             shutil.rmtree(place, ignore_errors=True)
             os.replace(making, place)
         except Exception as error:  # safetensors raises its own kinds for a full disk
@@ -113,19 +129,61 @@ class RunFolder:
 
     @staticmethod
     def load(place: Path, task: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """Restore task and optimizer from a checkpoint; gives the trainer's state."""
-        load_into(task, read_safetensors(place / "model.safetensors"), str(place))
-        state = json.loads((place / "trainer.json").read_text())
-        restore_optimizer(optimizer, load_file(place / "optimizer.safetensors"), state.pop("optimizer"))
-        return state
+        """Restore task and optimizer from a checkpoint; gives the trainer's state.
+
+        Raises:
+            FraZooError: if it is damaged, or does not fit.
+        """
+        return _restore(place, *_read(place), task, optimizer)
+
+    def load_newest(self, task: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], list[str]]:
+        """Restore the newest checkpoint that is whole.
+
+        Returns:
+            The trainer's state, and one line about each damaged checkpoint that was passed over.
+
+        Raises:
+            FraZooError: if none is whole, or it does not fit.
+        """
+        damaged: list[str] = []
+        for place in self._newest_first():
+            try:
+                content = _read(place)
+            except FraZooError as error:
+                damaged.append(str(error))
+                continue
+            return _restore(place, *content, task, optimizer), damaged
+        why = damaged[0] if damaged else "there is none"
+        raise FraZooError(f"no checkpoint of {shown(self.path)} is whole: {why}; give another --output to start anew")
+
+    def set_aside(self, step: int) -> None:
+        """Rename checkpoints after a step, which are damaged, so that none of them is taken again."""
+        for place in self._newest_first():
+            if place.name > f"step-{step:08d}":
+                aside = place.with_name(f"damaged-{place.name}")
+                shutil.rmtree(aside, ignore_errors=True)
+                os.replace(place, aside)
 
 
-# What may differ when a run is continued: it does not change the weights.
-_MAY_CHANGE = {
-    "output", "root", "probe_root", "max_steps", "workers", "cache", "resume", "save_every", "save_steps", "keep",
-    "evaluate_every", "log_every", "threads", "tracker", "bad_images_limit", "shard_seconds", "versions",
-    "probe_images",
-}  # fmt: skip
+def _read(place: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    """Weights, the optimizer's tensors and the trainer's state of a checkpoint; `FraZooError` if it is damaged."""
+    state = read_mapping(place / TRAINER)
+    if not isinstance(state.get("step"), int) or not isinstance(state.get("optimizer"), dict):
+        raise FraZooError(f"{shown(place / TRAINER)} is damaged: it lacks step and optimizer")
+    return read_safetensors(place / "model.safetensors"), read_safetensors(place / "optimizer.safetensors"), state
+
+
+def _restore(
+    place: Path,
+    weights: dict[str, Tensor],
+    tensors: dict[str, Tensor],
+    state: dict[str, Any],
+    task: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> dict[str, Any]:
+    load_into(task, weights, str(place))
+    restore_optimizer(optimizer, tensors, state.pop("optimizer"))
+    return state
 
 
 def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
@@ -158,9 +216,3 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 # Fused optimizers walk through memory: a moment must lie there as its weight does.
                 entries[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-
-
-def _write_whole(file: Path, text: str) -> None:
-    making = file.with_suffix(file.suffix + ".making")
-    making.write_text(text)
-    os.replace(making, file)

@@ -14,7 +14,6 @@ from accelerate.utils import (
     TorchDynamoPlugin,
 )
 
-from fra_zoo.config import json_option
 from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
@@ -22,6 +21,7 @@ from fra_zoo.data.problems import check_missing, say_problems
 from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.devices import bf16_here
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import json_option
 from fra_zoo.layers.norm import join_batch_norms
 from fra_zoo.paths import user_path
 from fra_zoo.task import Task

@@ -20,6 +20,7 @@ from fra_zoo.train.optim import build_optimizer
 from fra_zoo.train.plan import make_plan, micro_batch
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.train.schedule import learning_rate
+from fra_zoo.train.settings import Settings
 
 RECIPE = Recipe("lars", lr_per_256=0.4, weight_decay=1e-6, warmup_epochs=10, epochs=100, batch_size=512)
 
@@ -147,9 +148,9 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path):
 
 def test_a_run_that_died_before_its_first_checkpoint_starts_clean(tmp_path):
     run = RunFolder(tmp_path)
-    run.open({"seed": 0}, "never")
+    run.open(Settings({"seed": 0}), "never")
     run.log({"step": 1, "loss": 2.0})
-    assert run.open({"seed": 0}, "auto") is None
+    assert run.open(Settings({"seed": 0}), "auto") is None
     assert run.rows() == []
 
 

@@ -7,7 +7,7 @@ the training protocol to hold out.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from datasets import Dataset, Features, Image, List, Value
@@ -26,6 +26,7 @@ from fra_zoo.data.folders import (
 )
 from fra_zoo.data.tables import Row, as_whole, read_table
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import Range
 from fra_zoo.labels import AFFECTNET7, CANONICAL
 
 WHAT = (
@@ -74,7 +75,11 @@ def _lists(root: Path) -> Path | None:
 
 @register_dataset("affectnet", detect=detect, golden=GOLDEN)
 def affectnet(
-    split: str, root: str | None = None, streaming: bool = False, classes: int = 8, crop: bool = True
+    split: str,
+    root: str | None = None,
+    streaming: bool = False,
+    classes: Annotated[int, Range(at_least=7, at_most=8)] = 8,
+    crop: bool = True,
 ) -> FaceData:
     """AffectNet with `label` in its own order, the canonical one.
 
@@ -87,8 +92,6 @@ def affectnet(
     layout = detect(folder)
     if layout is None:
         raise FraZooError(f"no AffectNet under {folder}; root= should be {WHAT}")
-    if classes not in (7, 8):
-        raise FraZooError(f"affectnet: classes must be 7 or 8, got {classes}")
     read = {"csv release": _from_csv, "npy release": _from_npy, "class folders": _from_folders}[layout]
     columns, problems, missing = read(folder, split, classes)
     features = Features({"image": Image(decode=False), "label": Value("int64")})

@@ -58,7 +58,7 @@ def cfp(split: str, root: str | None = None, streaming: bool = False, protocol: 
     )
     second = len(lists["F"]) if protocol == "FP" else 0
     pairs = _pairs(base, protocol, len(lists["F"]), len(lists["P"]) if protocol == "FP" else len(lists["F"]), second)
-    source = f"CFP {protocol}: {base}"
+    source = f"CFP {protocol}"
     return FaceData(dataset, "cfp", split, None, "research only (CFP)", source, "official", pairs=pairs)
 
 

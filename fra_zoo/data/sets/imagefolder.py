@@ -67,7 +67,7 @@ def imagefolder(
         columns["label"] = [numbers[name] for name in names if name is not None]
     dataset = Dataset.from_dict(columns, features=features)
     license = "unknown: that of the images"
-    return FaceData(dataset, "imagefolder", split, space, license, shown(tree.base), "image folders", problems)
+    return FaceData(dataset, "imagefolder", split, space, license, "image folders", "image folders", problems)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def lfw(split: str, root: str | None = None, streaming: bool = False, pairs: str
     else:
         files = sorted(str(file) for file in folder.glob("*.parquet"))
         dataset = load_dataset("parquet", data_files=files, split="train").cast_column("image", Image(decode=False))
-    data = FaceData(dataset, "lfw", split, None, "research only (LFW)", f"LFW, {layout}: {folder}", layout, problems)
+    data = FaceData(dataset, "lfw", split, None, "research only (LFW)", f"LFW, {layout}", layout, problems)
     listed = next((file for file in (folder / pairs, (place or folder) / pairs) if file.is_file()), None)
     if listed is None:
         return data

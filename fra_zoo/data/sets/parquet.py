@@ -13,6 +13,7 @@ from fra_zoo.data.sets.shards import about_folder, hub_shards, stream
 from fra_zoo.data.shards import find_shards
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LabelSpace
+from fra_zoo.paths import is_place, public
 
 
 def detect(root: Path) -> str | None:
@@ -44,7 +45,7 @@ def parquet(
     if not ours:
         raise missing_split("parquet", split, path, f"no file's name starts with {' or '.join(SPLIT_NAMES[split])}")
     dataset = load_dataset("parquet", data_files=ours, split="train")
-    return _faces(dataset, "parquet", split, (image, label, text), str(path), about_folder(str(path)))
+    return _faces(dataset, "parquet", split, (image, label, text), "Parquet files", about_folder(str(path)))
 
 
 @register_dataset("hub")
@@ -64,13 +65,17 @@ def hub(
     for name in SPLIT_NAMES[split]:
         try:
             dataset = load_dataset(root, split=name)
-            return _faces(dataset, root, split, (image, label, text), f"Hub dataset {root}", {})
+            return _faces(dataset, root, split, (image, label, text), _from_hub(root), {})
         except ValueError as error:
             if "split" not in str(error):
                 raise FraZooError(f"dataset '{root}' cannot be loaded: {error}") from error
         except (OSError, RuntimeError) as error:
             raise FraZooError(f"dataset '{root}' cannot be loaded: {str(error).splitlines()[0]}") from error
     raise MissingSplit(f"dataset '{root}' has no split '{split}'")
+
+
+def _from_hub(root: str) -> str:
+    return "a local dataset folder" if is_place(root, place=True) else f"Hub dataset {root}"
 
 
 def _faces(
@@ -95,5 +100,5 @@ def _faces(
             dataset = dataset.rename_column(label, "label")
     license = about.get("license", "unknown: that of the images")
     if about:
-        source = f"{about['source']}, converted to {source}"
+        source = f"{public(about['source'])}, converted to {source}"
     return FaceData(dataset, about.get("name", name), split, space, license, source, "parquet")

@@ -52,7 +52,8 @@ def stream(files: list[str], split: str, names: tuple[str, str, str], source: st
             raise FraZooError(f"shards: unknown label space '{labels}'; {nearest(labels, LABEL_SPACES)}")
         space = LABEL_SPACES[labels]
     license = about.get("license", "unknown: that of the images")
-    return FaceData(Shards(tuple(ours), *names), about.get("name", "shards"), split, space, license, source, "shards")
+    said = source if source.startswith("Hub dataset ") else "shards"  # where they lie is nobody's business
+    return FaceData(Shards(tuple(ours), *names), about.get("name", "shards"), split, space, license, said, "shards")
 
 
 def hub_shards(repo: str) -> list[str]:

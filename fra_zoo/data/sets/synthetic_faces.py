@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Annotated
 
 import numpy as np
 import PIL.Image
@@ -12,12 +13,13 @@ from datasets import Dataset, Features, Image, Sequence, Value
 from fra_zoo.data.base import FaceData, map_only, register_dataset
 from fra_zoo.data.synthetic.draw import REGIONS, draw_faces
 from fra_zoo.data.synthetic.people import draw_people, draw_votes
-from fra_zoo.errors import FraZooError
+from fra_zoo.fields import LARGEST_SIDE, SEED, Range
 from fra_zoo.labels import FERPLUS
 from fra_zoo.votes import ferplus_majority
 
 COUNTS = {"train": 4000, "valid": 1000, "test": 1000}
-_FIRST = {"train": 0, "valid": 1 << 30, "test": 2 << 30}
+_APART = 1 << 30  # faces between the first ones of two splits
+_FIRST = {"train": 0, "valid": _APART, "test": 2 * _APART}
 _CHUNK = 256
 FEATURES = Features(
     {
@@ -35,9 +37,9 @@ def synthetic_faces(
     split: str,
     root: str | None = None,
     streaming: bool = False,
-    size: int = 64,
-    count: int | None = None,
-    seed: int = 0,
+    size: Annotated[int, Range(at_least=16, at_most=LARGEST_SIDE)] = 64,
+    count: Annotated[int | None, Range(at_least=1, at_most=_APART)] = None,
+    seed: Annotated[int, SEED] = 0,
 ) -> FaceData:
     """Drawn faces, made when asked for; the same seed gives the same faces on every machine.
 
@@ -51,8 +53,6 @@ def synthetic_faces(
     """
     map_only("synthetic-faces", streaming)
     count = COUNTS[split] if count is None else count
-    if count < 1 or size < 16:
-        raise FraZooError(f"synthetic-faces needs count of at least 1 and size of at least 16, got {count} and {size}")
     columns: dict[str, list] = {name: [] for name in FEATURES}
     for start in range(0, count, _CHUNK):
         index = _FIRST[split] + torch.arange(start, min(start + _CHUNK, count))

@@ -61,7 +61,14 @@ def vggface2(split: str, root: str | None = None, streaming: bool = False, crop:
         problems += problem("box(es) reach outside the image and are cut", outside)
     dataset = Dataset.from_dict(columns, features=features)
     return FaceData(
-        dataset, "vggface2", split, None, "research only (VGGFace2)", str(part), "identity folders", problems
+        dataset,
+        "vggface2",
+        split,
+        None,
+        "research only (VGGFace2)",
+        "VGGFace2, identity folders",
+        "identity folders",
+        problems,
     )
 
 
