@@ -19,6 +19,7 @@ from fra_zoo.data.inspect import recognise
 from fra_zoo.data.sets.shards import ABOUT
 from fra_zoo.data.splits import checksum
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import output_folder, shown
 
 PLAN = "convert.json"
 _BESIDE = ("pairs.txt",)
@@ -63,7 +64,8 @@ def convert(
         FraZooError: if `out` holds something else, or the disk is full.
     """
     name = dataset or recognise(Path(root).expanduser())[0]
-    out = Path(out)
+    out = output_folder(out, "the folder to convert to")
+    _require_ours(out)
     splits = {}
     for split in SPLITS:
         try:
@@ -91,16 +93,25 @@ def convert(
     return out
 
 
+def _require_ours(out: Path) -> None:
+    """The folder is empty, or holds a conversion."""
+    if any(out.iterdir()) and not (out / PLAN).is_file():
+        raise FraZooError(f"{shown(out)} is not empty and holds no conversion; give an empty folder")
+
+
 def _open(out: Path, plan: dict[str, Any]) -> None:
-    """Make the folder, or make sure that it holds the same conversion."""
-    if (out / PLAN).is_file():
-        if json.loads((out / PLAN).read_text()) != plan:
-            raise FraZooError(f"{out} holds a conversion of other images or with other options; give an empty folder")
+    """Begin, or make sure that the folder holds the same conversion."""
+    if not (out / PLAN).is_file():
+        _write_json(out / PLAN, plan)
         return
-    if out.is_dir() and any(out.iterdir()):
-        raise FraZooError(f"{out} is not empty and holds no conversion; give an empty folder")
-    out.mkdir(parents=True, exist_ok=True)
-    _write_json(out / PLAN, plan)
+    try:
+        same = json.loads((out / PLAN).read_text()) == plan
+    except ValueError:
+        same = False
+    if not same:
+        raise FraZooError(
+            f"{shown(out)} holds a conversion of other images or with other options; give an empty folder"
+        )
 
 
 def _shards(out: Path, split: str, images: int, each: int) -> list[Shard]:
@@ -118,7 +129,7 @@ def _write(shard: Shard, data: FaceData) -> None:
         try:
             row["image"] = _with_bytes(row["image"])
         except UNREADABLE:
-            bad.append(image_name(row["image"], shard.start + number))
+            bad.append(shown(image_name(row["image"], shard.start + number)))
             continue
         for name, value in row.items():
             columns[name].append(value)
@@ -129,14 +140,15 @@ def _write(shard: Shard, data: FaceData) -> None:
         os.replace(making, shard.file)
     except OSError as error:
         making.unlink(missing_ok=True)
-        raise FraZooError(f"{shard.file} could not be written ({error}); free some disk space and run again") from error
+        why = f"{shown(shard.file)} could not be written ({error}); free some disk space and run again"
+        raise FraZooError(why) from error
 
 
 def _with_bytes(image: dict[str, Any]) -> dict[str, Any]:
     """The image with its bytes, once they are known to be a whole image."""
     content = image["bytes"] or Path(image["path"]).read_bytes()
     check(content)
-    return {"bytes": content, "path": os.path.basename(image["path"] or "") or None}
+    return {"bytes": content, "path": shown(os.path.basename(image["path"] or "")) or None}
 
 
 def _about(splits: dict[str, FaceData], shards: list[Shard]) -> dict[str, Any]:
@@ -157,5 +169,10 @@ def _about(splits: dict[str, FaceData], shards: list[Shard]) -> dict[str, Any]:
 
 def _write_json(file: Path, content: Any) -> None:
     making = file.with_suffix(file.suffix + ".making")
-    making.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(making, file)
+    try:
+        making.write_text(json.dumps(content, indent=2) + "\n")
+        os.replace(making, file)
+    except OSError as error:
+        making.unlink(missing_ok=True)
+        why = f"{shown(file)} could not be written ({error.strerror}); free some disk space and run again"
+        raise FraZooError(why) from error
