@@ -32,7 +32,7 @@ Detector = Callable[[NDArray[np.uint8]], list[Found]]
 DETECTORS: Registry[Callable[[], Detector]] = Registry("detector", "fra_zoo.predict")
 
 
-def make_detector(which: str | Callable[[NDArray[np.uint8]], Any]) -> Detector:
+def make_detector(which: Any) -> Detector:
     """A detector by name, or a function of an RGB image (h, w, 3) that gives boxes or `Found`s.
 
     What the detector gives is cleaned: None and NaN are no face, boxes are cut at the image's edges, and those without

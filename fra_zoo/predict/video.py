@@ -14,7 +14,7 @@ from fra_zoo.predict.frame import Pending, Pixels, stamp_of
 
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"),
-    *(".mts", ".m2ts", ".vob"),
+    *(".ts", ".mts", ".m2ts", ".vob"),
 )
 # Containers whose length is written in the file; of others FFmpeg guesses it from what it finds.
 _STATED = ("mov", "matroska", "avi", "asf", "flv")
@@ -57,7 +57,7 @@ def _open(path: Path) -> Any:
     except (OSError, ValueError) as error:  # FFmpeg's errors are one or the other
         why = getattr(error, "strerror", None) or str(error)
         raise FraZooError(
-            f"{shown(path)} holds no video that can be read ({why}); convert it to mp4 (H.264)"
+            f"{shown(path)} holds no video that can be read ({why}); copy it again, or convert it"
         ) from error
 
 
