@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,14 @@ def output_file(path: str | os.PathLike[str], what: str = "output") -> Path:
         FraZooError: if the file could not be written there.
     """
     file = user_path(path, what)
-    if file.is_dir():
-        raise FraZooError(f"{what} {shown(file)} is a folder; give a file in it")
     output_folder(file.parent, what)
-    if file.exists() and not os.access(file, os.W_OK):
-        raise FraZooError(f"{what} {shown(file)} may not be written; give another place")
+    try:
+        if file.is_dir():
+            raise FraZooError(f"{what} {shown(file)} is a folder; give a file in it")
+        if file.exists() and not os.access(file, os.W_OK):
+            raise FraZooError(f"{what} {shown(file)} may not be written; give another place")
+    except OSError as error:  # such as a name that is too long
+        raise FraZooError(f"{what} {shown(file)} cannot be made ({error.strerror}); give another place") from error
     return file
 
 
@@ -64,9 +68,13 @@ def output_folder(path: str | os.PathLike[str], what: str = "output") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FraZooError(f"{what} {shown(folder)} cannot be made ({error.strerror}); give another place") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise FraZooError(f"{what} {shown(folder)} may not be written; give another place")
-    return folder
+    try:
+        # For root every folder seems to be open, but some file systems take no file from anyone.
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        why = f"{what} {shown(folder)} may not be written ({error.strerror}); give another place"
+        raise FraZooError(why) from error
 
 
 def shown(path: str | os.PathLike[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,44 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fra_zoo.errors import FraZooError
+from fra_zoo.paths import output_file, shown
+
 COLOURS = np.array(
     [[230, 25, 75], [60, 180, 75], [0, 130, 200], [245, 130, 48], [145, 30, 180], [70, 240, 240], [240, 50, 230],
      [210, 245, 60], [0, 128, 128], [170, 110, 40], [128, 0, 0], [0, 0, 128]]
 )  # fmt: skip
 
 
+FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def picture_file(path: str | Path, what: str = "the picture") -> Path:
+    """A place for a picture, tried before the work that fills it.
+
+    Raises:
+        FraZooError: if it cannot be written, or its suffix is of no format.
+    """
+    file = output_file(path, what)
+    if file.suffix.lower() not in FORMATS:
+        raise FraZooError(f"{what} {shown(file)} is of no format that can be drawn; give {', '.join(FORMATS)}")
+    return file
+
+
+@contextmanager
+def _writing(file: str | Path) -> Iterator[Path]:
+    """The place for a picture; what goes wrong while it is written is one line."""
+    place = picture_file(file)
+    try:
+        yield place
+    except (OSError, ValueError) as error:  # the disk, or a size that the format does not have
+        raise FraZooError(f"the picture {shown(place)} cannot be written ({error}); give another file") from error
+
+
 def _save(figure: Figure, file: str | Path) -> None:
     FigureCanvasAgg(figure)
-    figure.savefig(file, dpi=110, bbox_inches="tight")
+    with _writing(file) as place:
+        figure.savefig(place, dpi=110, bbox_inches="tight")
 
 
 def curves(rows: Sequence[dict[str, Any]], groups: Sequence[tuple[str, Sequence[str]]], file: str | Path) -> None:
@@ -94,11 +124,17 @@ def heatmap_grid(images: UInt8[Tensor, "b 3 h w"], heatmaps: Float[Tensor, "b n 
 
 
 def write_png(image: NDArray[np.uint8], file: str | Path, scale: int = 1) -> None:
-    """Write an image (h, w, 3), enlarged by a whole factor."""
+    """Write an image (h, w, 3), enlarged by a whole factor; the suffix says the format.
+
+    Raises:
+        FraZooError: if it cannot be written.
+    """
     import PIL.Image
 
     picture = PIL.Image.fromarray(image)
-    picture.resize((picture.width * scale, picture.height * scale), PIL.Image.Resampling.NEAREST).save(file)
+    picture = picture.resize((picture.width * scale, picture.height * scale), PIL.Image.Resampling.NEAREST)
+    with _writing(file) as place:
+        picture.save(place)
 
 
 def face_grid(images: UInt8[Tensor, "b 3 h w"], columns: int) -> NDArray[np.uint8]:

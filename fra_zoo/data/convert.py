@@ -22,7 +22,7 @@ from fra_zoo.data.sets.shards import ABOUT
 from fra_zoo.data.splits import checksum
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, checked
-from fra_zoo.paths import user_path
+from fra_zoo.paths import output_folder, shown, user_path
 
 PLAN = "convert.json"
 _BESIDE = ("pairs.txt",)
@@ -67,8 +67,10 @@ def convert(
     Raises:
         FraZooError: if `out` holds something else, or the disk is full.
     """
-    root, out = user_path(root, "PATH"), user_path(out, "OUT")
+    root = user_path(root, "PATH")
     name = dataset or recognise(root)[0]
+    out = output_folder(out, "the folder to convert to")
+    _require_ours(out)
     splits = {}
     for split in SPLITS:
         try:
@@ -97,16 +99,25 @@ def convert(
     return out
 
 
+def _require_ours(out: Path) -> None:
+    """The folder is empty, or holds a conversion."""
+    if any(out.iterdir()) and not (out / PLAN).is_file():
+        raise FraZooError(f"{shown(out)} is not empty and holds no conversion; give an empty folder")
+
+
 def _open(out: Path, plan: dict[str, Any]) -> None:
-    """Make the folder, or make sure that it holds the same conversion."""
-    if (out / PLAN).is_file():
-        if json.loads((out / PLAN).read_text()) != plan:
-            raise FraZooError(f"{out} holds a conversion of other images or with other options; give an empty folder")
+    """Begin, or make sure that the folder holds the same conversion."""
+    if not (out / PLAN).is_file():
+        _write_json(out / PLAN, plan)
         return
-    if out.is_dir() and any(out.iterdir()):
-        raise FraZooError(f"{out} is not empty and holds no conversion; give an empty folder")
-    out.mkdir(parents=True, exist_ok=True)
-    _write_json(out / PLAN, plan)
+    try:
+        same = json.loads((out / PLAN).read_text()) == plan
+    except ValueError:
+        same = False
+    if not same:
+        raise FraZooError(
+            f"{shown(out)} holds a conversion of other images or with other options; give an empty folder"
+        )
 
 
 def _shards(out: Path, split: str, images: int, each: int) -> list[Shard]:
@@ -124,7 +135,7 @@ def _write(shard: Shard, data: FaceData) -> None:
         try:
             row["image"] = _with_bytes(row["image"])
         except UNREADABLE:
-            bad.append(image_name(row["image"], shard.start + number))
+            bad.append(shown(image_name(row["image"], shard.start + number)))
             continue
         for name, value in row.items():
             columns[name].append(value)
@@ -135,14 +146,15 @@ def _write(shard: Shard, data: FaceData) -> None:
         os.replace(making, shard.file)
     except OSError as error:
         making.unlink(missing_ok=True)
-        raise FraZooError(f"{shard.file} could not be written ({error}); free some disk space and run again") from error
+        why = f"{shown(shard.file)} could not be written ({error}); free some disk space and run again"
+        raise FraZooError(why) from error
 
 
 def _with_bytes(image: dict[str, Any]) -> dict[str, Any]:
     """The image with its bytes, once they are known to be a whole image."""
     content = image_bytes(image)
     check(content)
-    return {"bytes": content, "path": os.path.basename(image.get("path") or "") or None}
+    return {"bytes": content, "path": shown(os.path.basename(image.get("path") or "")) or None}
 
 
 def _about(splits: dict[str, FaceData], shards: list[Shard]) -> dict[str, Any]:
@@ -163,5 +175,10 @@ def _about(splits: dict[str, FaceData], shards: list[Shard]) -> dict[str, Any]:
 
 def _write_json(file: Path, content: Any) -> None:
     making = file.with_suffix(file.suffix + ".making")
-    making.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(making, file)
+    try:
+        making.write_text(json.dumps(content, indent=2) + "\n")
+        os.replace(making, file)
+    except OSError as error:
+        making.unlink(missing_ok=True)
+        why = f"{shown(file)} could not be written ({error.strerror}); free some disk space and run again"
+        raise FraZooError(why) from error

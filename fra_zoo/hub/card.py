@@ -9,6 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fra_zoo.hub.run_facts import RunFacts
 from fra_zoo.methods.base import METHODS
+from fra_zoo.paths import shown
 from fra_zoo.weights import HEADS
 
 _OPEN_LICENSES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0")
@@ -25,7 +26,7 @@ _METRICS = {"accuracy": "accuracy", "macro_f1": "f1"}
 def write_card(facts: RunFacts, repo_id: str, folder: Path) -> None:
     """Write `README.md` beside the files that it speaks of."""
     text = f"---\n{_front_matter(facts, repo_id).to_yaml()}\n---\n\n{_body(facts, repo_id, folder)}"
-    ModelCard(text).save(folder / "README.md")
+    ModelCard(shown(text)).save(folder / "README.md")
 
 
 def _front_matter(facts: RunFacts, repo_id: str) -> ModelCardData:

@@ -9,11 +9,15 @@ from typing import Any
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
+from fra_zoo.errors import FraZooError
 from fra_zoo.labels import LabelSpace
+from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import PREPROCESSING, preprocessing_of
+from fra_zoo.paths import output_folder, shown
 from fra_zoo.views.spec import ViewSpec
 from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG
 
@@ -46,9 +50,17 @@ def export_model(
         load_size: side that images were decoded to before the view, pixels, if it was not the view's.
         face_margin: room that a predictor leaves around a found face, as a share of its longer side.
         align: whether a predictor turns faces upright.
+
+    Raises:
+        FraZooError: if a weight is not finite, or the folder cannot be written.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = output_folder(folder, "the export's folder")
+    tensors = {
+        f"{name}.{key}": value.detach().cpu().contiguous()
+        for name, head in (heads or {}).items()
+        for key, value in head.state_dict().items()
+    }
+    require_finite(model.state_dict() | tensors, "the model is not exported")
     own_cfg = {
         "tag": "",
         "license": license,
@@ -61,8 +73,13 @@ def export_model(
     }
     plain = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     plain.pretrained_cfg = plain.default_cfg = _plain_cfg(model.pretrained_cfg) | own_cfg  # type: ignore[assignment]
-    model_config = {"label_names": list(labels.classes)} if labels else {}
-    timm.models.save_for_hf(plain, str(folder), model_config=model_config, safe_serialization=True)
+    model_config = {"label_names": [shown(name) for name in labels.classes]} if labels else {}
+    try:
+        timm.models.save_for_hf(plain, str(folder), model_config=model_config, safe_serialization=True)
+        if tensors:
+            save_file(tensors, folder / HEADS)
+    except (OSError, SafetensorError) as error:
+        raise FraZooError(f"the export cannot be written to {shown(folder)} ({error}); free some disk space") from error
     config = json.loads((folder / CONFIG).read_text())
     # transformers passes num_classes itself and fails on a second one (timm 1.0.31 always writes it).
     config.get("model_args", {}).pop("num_classes", None)
@@ -71,12 +88,6 @@ def export_model(
         config[PREPROCESSING] = preprocessing
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
     if heads:
-        tensors = {
-            f"{name}.{key}": value.detach().cpu().contiguous()
-            for name, head in heads.items()
-            for key, value in head.state_dict().items()
-        }
-        save_file(tensors, folder / HEADS)
         (folder / HEADS_CONFIG).write_text(json.dumps(heads_config or {}, indent=2) + "\n")
     return folder
 

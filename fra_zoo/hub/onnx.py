@@ -10,7 +10,9 @@ from typing import Any
 import torch
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import clean_view, own_preprocessing
+from fra_zoo.paths import output_file, shown
 
 LARGEST_GAP = 1e-4
 _BATCHES = (1, 3)
@@ -25,24 +27,44 @@ def export_onnx(model: Any, file: str | Path) -> float:
         The largest gap between ONNX Runtime and PyTorch, on random images.
 
     Raises:
-        FraZooError: if a package is missing, the model cannot be exported, or the gap is above 1e-4.
+        FraZooError: if the file cannot be written, a package is missing, the model cannot be exported or is not
+            finite, or the gap is above 1e-4.
     """
+    file = output_file(file, "the ONNX file")
     try:
-        import onnx
-        import onnxruntime
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise FraZooError(f"ONNX export needs {error.name}: pip install 'fra-zoo[onnx]'") from error
-    file = Path(file)
+    require_finite(model.state_dict(), "the model is not exported")
     model = model.eval().to("cpu", memory_format=torch.contiguous_format)
     view = clean_view(model)
     channels = 1 if view.photometric else 3
     making = file.with_name(file.name + ".making.onnx")
     try:
+        _export(model, making, (channels, view.size))
+        _describe(making, _metadata(model, view))
+        gap = _gap(model, making, (channels, view.size))
+        if not gap <= LARGEST_GAP:
+            raise FraZooError(
+                f"ONNX Runtime differs from PyTorch by {gap:.1e}, more than {LARGEST_GAP:.0e}; not written"
+            )
+        os.replace(making, file)
+    except OSError as error:
+        raise FraZooError(f"{shown(file)} could not be written ({error.strerror or error}); give another") from error
+    finally:
+        making.unlink(missing_ok=True)
+    return gap
+
+
+def _export(model: Any, file: Path, shape: tuple[int, int]) -> None:
+    channels, size = shape
+    try:
         torch.onnx.export(
             model,
-            (torch.randn(2, channels, view.size, view.size),),
-            making,
+            (torch.randn(2, channels, size, size),),
+            file,
             input_names=["images"],
             output_names=["logits"],
             dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
@@ -50,23 +72,34 @@ def export_onnx(model: Any, file: str | Path) -> float:
             external_data=False,
             verbose=False,
         )
+    except OSError:
+        raise
     except Exception as error:  # the exporter has many kinds of its own
         raise FraZooError(f"the model cannot be exported to ONNX: {str(error).splitlines()[0]}") from error
-    graph = onnx.load(making)
-    onnx.helper.set_model_props(graph, _metadata(model, view))
-    onnx.save(graph, making)
-    session = onnxruntime.InferenceSession(str(making), providers=["CPUExecutionProvider"])
-    gap = 0.0
+
+
+def _describe(file: Path, facts: dict[str, str]) -> None:
+    import onnx
+
+    graph = onnx.load(file)
+    onnx.helper.set_model_props(graph, facts)
+    onnx.save(graph, file)
+
+
+def _gap(model: Any, file: Path, shape: tuple[int, int]) -> float:
+    """The largest difference of an answer; NaN if one is not finite."""
+    import onnxruntime
+
+    channels, size = shape
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    gaps = []
     for batch in _BATCHES:
-        x = torch.randn(batch, channels, view.size, view.size)
+        x = torch.randn(batch, channels, size, size)
         with torch.no_grad():
             expected = model(x)
         (found,) = session.run(["logits"], {"images": x.numpy()})
-        gap = max(gap, float((torch.from_numpy(found) - expected).abs().max()))
-    if gap > LARGEST_GAP:
-        raise FraZooError(f"ONNX Runtime differs from PyTorch by {gap:.1e}, more than {LARGEST_GAP:.0e}; not written")
-    os.replace(making, file)
-    return gap
+        gaps.append((torch.from_numpy(found) - expected).abs().max())
+    return float(torch.stack(gaps).max())  # unlike Python's max, it hands NaN on
 
 
 def _metadata(model: Any, view: Any) -> dict[str, str]:

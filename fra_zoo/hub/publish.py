@@ -23,7 +23,9 @@ from fra_zoo.hub.card import write_card
 from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.methods import load_method
 from fra_zoo.methods.base import METHODS
-from fra_zoo.paths import is_place, shown
+from fra_zoo.models import create_model
+from fra_zoo.models.finite import require_finite, require_finite_answer
+from fra_zoo.paths import is_place, shown, user_path
 from fra_zoo.remote import PREFIX, fetch, hub_errors
 from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_folder, read_safetensors
 
@@ -65,10 +67,11 @@ def publish(
 
 def stage(source: str | Path, repo_id: str, folder: Path) -> None:
     """Write what will be published to `folder`, and load it the ways that people will."""
-    export, run = export_folder(source), Path(source)
+    run = user_path(source, "the run or export")
+    export = export_folder(run)
     for name in (CONFIG, WEIGHTS):
         if not (export / name).is_file():
-            raise FraZooError(f"{source} is no export and no run folder: it has no {name}; give a folder of a run")
+            raise FraZooError(f"{shown(run)} is no export and no run folder: it has no {name}; give a folder of a run")
     for name in (CONFIG, WEIGHTS, HEADS, HEADS_CONFIG):
         if (export / name).is_file():
             shutil.copyfile(export / name, folder / name)
@@ -78,7 +81,7 @@ def stage(source: str | Path, repo_id: str, folder: Path) -> None:
     if (export / HEADS_CONFIG).is_file():
         _refuse_places(export / HEADS_CONFIG)
     facts = read_facts(run, export)
-    (folder / TRAINING).write_text(json.dumps(facts.training, indent=2) + "\n")
+    (folder / TRAINING).write_text(json.dumps(_readable(facts.training), indent=2) + "\n")
     _check(folder)
     write_card(facts, repo_id, folder)
     _hold_no_path(folder, run)
@@ -112,17 +115,29 @@ def _hold_no_path(folder: Path, run: Path) -> None:
             )
 
 
+def _readable(value: Any) -> Any:
+    """The same with every name in it as people can read it (see `shown`)."""
+    if isinstance(value, dict):
+        return {_readable(key): _readable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_readable(one) for one in value]
+    return shown(value) if isinstance(value, str) else value
+
+
 def _check(folder: Path) -> None:
-    """The weights fit the architecture, and the heads their method."""
+    """The weights fit the architecture, and the heads their method; all are finite, and so is an answer."""
     config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
     if "num_classes" in config.get("model_args", {}):
         raise FraZooError(f"{folder}/{CONFIG} has model_args.num_classes, on which transformers fails; export it again")
-    read_safetensors(folder / WEIGHTS)
+    require_finite(read_safetensors(folder / WEIGHTS), WEIGHTS)
+    create_model(f"local-dir:{folder}")  # says what does not fit, where timm gives a list
     try:
-        timm.create_model(f"local-dir:{folder}", pretrained=True)
+        model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
     except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise FraZooError(f"the export does not load in timm: {str(error).splitlines()[0]}; export it again") from error
+    require_finite_answer(model, WEIGHTS)
     if (folder / HEADS).is_file():
+        require_finite(read_safetensors(folder / HEADS), HEADS)
         load_method(folder)
 
 

@@ -17,7 +17,8 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.models import zoo as _zoo
 from fra_zoo.models.build import check_name
 from fra_zoo.models.preprocessing import PREPROCESSING
-from fra_zoo.remote import PREFIX, fetch
+from fra_zoo.paths import shown
+from fra_zoo.remote import PREFIX, fetch, hub_errors
 from fra_zoo.weights import CONFIG, WEIGHTS, export_folder, load_into, read_safetensors
 
 _LOCAL = "local-dir:"
@@ -44,12 +45,17 @@ def create_model(
         pretrained: load the published weights. Those of the zoo's names come from the organisation that the variable
             FRA_ZOO_ORG names: a company may set its own.
         num_classes: of a fresh classifier; 0 is none. By default none for the zoo's names, and a folder's own.
-        checkpoint_path: a safetensors file of this architecture; a classifier of another size is left out.
+        checkpoint_path: a safetensors file of this architecture; its classifier is left out if it is of another size
+            and `num_classes` was given.
         **timm_kwargs: passed to timm.
 
+    The model's `classifier_loaded` says whether its classifier came from weights: a fresh one answers at random.
+
     Raises:
-        FraZooError: unknown name (with the nearest), no published weights, a pickle, or a checkpoint that does not fit.
+        FraZooError: unknown name (with the nearest), no published weights, a pickle, a checkpoint that does not fit,
+            or weights without a classifier where `num_classes` was not given.
     """
+    asked = num_classes is not None
     if pretrained and (repository := _zoo.repository(name)):
         name = f"{PREFIX}{repository}"
     if name.startswith((_LOCAL, PREFIX)):
@@ -58,18 +64,30 @@ def create_model(
     if num_classes is None and name.split(".")[0] in _zoo.ZOO:
         num_classes = 0
     try:
-        model = timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **timm_kwargs)
+        model: Any = timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **timm_kwargs)
     except FraZooError:
         raise
+    except OSError as error:
+        with hub_errors(name):
+            raise error
     except (TypeError, AssertionError, RuntimeError) as error:
         raise FraZooError(f"model '{name}' cannot be built: {str(error).splitlines()[0]}") from error
+    # timm drops published classifiers of another size.
+    model.classifier_loaded = pretrained and 0 < model.num_classes == model.pretrained_cfg.get("num_classes")
     if checkpoint_path is not None:
-        load_weights(model, checkpoint_path)
+        load_weights(model, checkpoint_path, fresh_classifier=asked)
     return model
 
 
-def load_weights(model: Any, file: str | Path) -> None:
-    """Load a safetensors file into a timm model; the classifier is left out if its size differs."""
+def load_weights(model: Any, file: str | Path, *, fresh_classifier: bool = False) -> None:
+    """Load a safetensors file into a timm model.
+
+    Args:
+        fresh_classifier: whether the model keeps its fresh classifier if the file has none of its size.
+
+    Raises:
+        FraZooError: if the file is of another architecture, or lacks a classifier that the model must have.
+    """
     state = read_safetensors(file)
     classifier = model.get_classifier()
     heads = model.pretrained_cfg.get("classifier") or ()
@@ -78,6 +96,15 @@ def load_weights(model: Any, file: str | Path) -> None:
     keys = {key for key in {*state, *own} if key.startswith(heads or ("\0",))}
     fits = all(key in own and key in state and own[key].shape == state[key].shape for key in keys)
     load_into(model, state, str(file), ignore=() if fits or classifier is None else heads)
+    needs = [key for key in own if key in keys]
+    if needs and not fits and not fresh_classifier:
+        key = next(key for key in needs if key not in state or state[key].shape != own[key].shape)
+        why = f"{key} is {tuple(state[key].shape)}" if key in state else f"{key} is missing"
+        raise FraZooError(
+            f"{shown(file)} has no classifier of {model.num_classes} classes ({why}), and a fresh one answers at "
+            "random; give num_classes=0 for the backbone alone, or num_classes=N for a classifier to train"
+        )
+    model.classifier_loaded = bool(needs) and fits
 
 
 def model_folder(name: str, *, optional: Sequence[str] = ()) -> Path:
@@ -104,7 +131,7 @@ def _from_folder(name: str, num_classes: int | None, timm_kwargs: dict[str, Any]
         model: Any = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
     except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {error}") from error
-    load_weights(model, path / WEIGHTS)
+    load_weights(model, path / WEIGHTS, fresh_classifier=num_classes is not None)
     own = json.loads((path / CONFIG).read_text()).get(PREPROCESSING)
     if own:
         model.pretrained_cfg[PREPROCESSING] = own

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fra_zoo.config import parse, place_words
@@ -16,11 +20,12 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, Options, option
 from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.models.preprocessing import clean_view, own_preprocessing
-from fra_zoo.plot import write_png
-from fra_zoo.predict.picture import annotate, grid
+from fra_zoo.paths import output_file, shown
+from fra_zoo.plot import picture_file, write_png
+from fra_zoo.predict.picture import annotate, grid, tile
 from fra_zoo.predict.predictor import Predictor, load_classifier
 from fra_zoo.predict.results import Prediction
-from fra_zoo.predict.sources import frames, is_video
+from fra_zoo.predict.sources import frames, is_video, source_path
 from fra_zoo.predict.writers import Journal
 
 SHOWN = 24
@@ -53,52 +58,74 @@ def predict_words(words: Sequence[str]) -> None:
     (config,) = parse([PredictConfig], rest)
     if config.model is None:
         raise FraZooError("predict needs --model: a run folder, an export, or hf-hub:ORG/NAME")
+    path = source_path(source)
+    picture = _picture(config.picture, path)
+    if config.out:
+        output_file(config.out, "--out")
     use_cpu(config.threads)
     predictor = Predictor(config.model, detector=config.detector, regions=config.regions, batch_size=config.batch_size)
-    about = {"source": source, "model": config.model, "detector": config.detector, "every": config.every}
+    about = {"source": source, "detector": config.detector, "every": config.every, "model": predictor.fingerprint}
     journal = Journal(config.out, about) if config.out else None
-    began, seen, with_face = time.perf_counter(), 0, 0
-    stream: Iterable[Prediction] = predictor.stream(source, skip=journal.done if journal else 0, every=config.every)
-    shown: list[Prediction] = []
+    before = journal.done if journal else 0
+    began, seen, with_face, errors = time.perf_counter(), 0, 0, 0
+    stream = predictor.stream(path, every=config.every, wanted=journal.wants if journal else None)
+    shown_ones: list[Prediction] = []
     for prediction in tqdm(journal.write(stream) if journal else stream, unit="image", leave=False):
         seen += 1
         with_face += bool(prediction.faces)
-        if len(shown) < SHOWN:
-            shown.append(prediction)
+        errors += prediction.error is not None
+        if len(shown_ones) < SHOWN:
+            shown_ones.append(prediction)
     seconds = time.perf_counter() - began
-    print("\n".join(table(shown)))
-    if seen > len(shown):
-        print(f"… and {seen - len(shown)} more")
-    print(f"{seen} image(s), a face in {with_face}, {seen / max(seconds, 1e-9):.1f} images/s")
+    print("\n".join(table(shown_ones)))
+    if seen > len(shown_ones):
+        print(f"… and {seen - len(shown_ones)} more")
+    wrong = f", {errors} with an error" if errors else ""
+    print(f"{seen} image(s), a face in {with_face}{wrong}, {seen / max(seconds, 1e-9):.1f} images/s")
     if journal:
-        print(f"written: {journal.finish()}")
-    if config.picture:
-        _draw(source, shown, config)
+        if before:
+            print(f"went on with {journal.path.name}, which held {before} image(s); the table above is of the others")
+        print(f"written: {shown(journal.finish())}")
+    if picture:
+        _draw(predictor, path, picture, config.every)
 
 
 def table(predictions: Sequence[Prediction]) -> list[str]:
     """Lines of a table: source, box, expression, probability, uncertainty."""
     lines = [f"{'image':<28} {'box':<20} {'expression':<11} {'p':>5} {'uncertainty':>11}"]
     for one in predictions:
-        name = Path(one.source).name[-28:] if one.frame is None else f"frame {one.frame}"
-        if not one.faces:
-            lines.append(f"{name:<28} {one.error or 'no face found'}")
+        name = shown(Path(one.source).name)[-28:] if one.frame is None else f"frame {one.frame}"
+        if one.error or not one.faces:
+            lines.append(f"{name:<28} {shown(one.error or 'no face found')}")
         for face in one.faces:
             box = ",".join(map(str, face.box))
             lines.append(f"{name:<28} {box:<20} {face.label:<11} {face.confidence:>5.2f} {face.uncertainty:>11.2f}")
     return lines
 
 
-def _draw(source: str, shown: Sequence[Prediction], config: PredictConfig) -> None:
-    pictures = []
-    for prediction, frame in zip(shown, frames(source, every=config.every), strict=False):
-        if frame.pixels is not None:
-            pictures.append(annotate(frame.pixels, prediction))
+def _picture(name: str | None, source: Path) -> Path | None:
+    """Where the picture goes, tried before the work; it must not take the place of the photo."""
+    if name is None:
+        return None
+    file = picture_file(name, "--picture")
+    if file.exists() and os.path.samefile(file, source):
+        raise FraZooError(f"--picture {shown(file)} is the photo itself; give another file")
+    return file
+
+
+def _draw(predictor: Predictor, source: Path, file: Path, every: int) -> None:
+    """Draw the first images that can be read; each is predicted again, so that a run that went on draws them too."""
+    pictures: list[NDArray[np.uint8]] = []
+    for frame in islice((frame for frame in frames(source, every=every) if frame.pixels is not None), SHOWN):
+        assert frame.pixels is not None
+        pictures.append(annotate(frame.pixels, *predictor.of_frames([frame])))
+        if len(pictures) > 1:  # only a picture that stands alone is drawn at its size
+            pictures[-2:] = [tile(one) for one in pictures[-2:]]
     if not pictures:
-        raise FraZooError(f"no picture to draw: no image of {source} could be read")
+        raise FraZooError(f"no picture to draw: no image of {shown(source)} could be read")
     single = len(pictures) == 1 and not is_video(source)
-    write_png(pictures[0] if single else grid(pictures), config.picture or "")
-    print(f"drawn: {config.picture}")
+    write_png(pictures[0] if single else grid(pictures), file)
+    print(f"drawn: {shown(file)}")
 
 
 def info_words(words: Sequence[str]) -> None:
@@ -124,5 +151,6 @@ def export_words(words: Sequence[str]) -> None:
     (config,) = parse([ExportConfig], rest)
     if config.onnx is None:
         raise FraZooError("export needs --onnx FILE.onnx")
-    gap = export_onnx(load_classifier(name), config.onnx)
-    print(f"written: {config.onnx}; ONNX Runtime and PyTorch differ by at most {gap:.1e}")
+    file = output_file(config.onnx, "--onnx")
+    gap = export_onnx(load_classifier(name), file)
+    print(f"written: {shown(file)}; ONNX Runtime and PyTorch differ by at most {gap:.1e}")

@@ -32,16 +32,52 @@ Detector = Callable[[NDArray[np.uint8]], list[Found]]
 DETECTORS: Registry[Callable[[], Detector]] = Registry("detector", "fra_zoo.predict")
 
 
-def make_detector(which: str | Callable[[NDArray[np.uint8]], Any]) -> Detector:
-    """A detector by name, or a function of an RGB image (h, w, 3) that gives boxes or `Found`s."""
-    if isinstance(which, str):
-        return DETECTORS.get(which)()
+def make_detector(which: Any) -> Detector:
+    """A detector by name, or a function of an RGB image (h, w, 3) that gives boxes or `Found`s.
+
+    What the detector gives is cleaned: None and NaN are no face, boxes are cut at the image's edges, and those without
+    area are dropped. The largest comes first.
+    """
+    if not isinstance(which, str) and not callable(which):
+        raise FraZooError(f"a detector is a name or a function of an image, got a {type(which).__name__}")
+    find = DETECTORS.get(which)() if isinstance(which, str) else which
 
     def call(pixels: NDArray[np.uint8]) -> list[Found]:
-        found = which(pixels)
-        return [f if isinstance(f, Found) else Found(tuple(round(float(v)) for v in f[:4])) for f in found]  # type: ignore[arg-type]
+        height, width = pixels.shape[:2]
+        faces = [_inside(one, width, height) for one in _each(find(pixels))]
+        return sorted((face for face in faces if face), key=lambda face: -face.box[2] * face.box[3])
 
     return call
+
+
+def _each(answer: Any) -> list[tuple[list[float], Any, Any]]:
+    """Boxes, scores and eyes of whatever a detector gives."""
+    try:
+        faces = []
+        for one in () if answer is None else answer:
+            found = one if isinstance(one, Found) else Found(one)
+            box = [float(v) for v in found.box[:4]]
+            if len(box) != 4:
+                raise ValueError
+            faces.append((box, found.score, found.eyes))
+        return faces
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        kind = type(answer).__name__
+        raise FraZooError(f"the detector gives no list of boxes (x, y, width, height) but a {kind}") from error
+
+
+def _inside(face: tuple[list[float], Any, Any], width: int, height: int) -> Found | None:
+    """The part of a face that lies in the image, or None."""
+    (x, y, w, h), score, eyes = face
+    if not np.isfinite([x, y, w, h]).all():
+        return None
+    left, right = (round(min(max(edge, 0.0), width)) for edge in (x, x + w))
+    top, bottom = (round(min(max(edge, 0.0), height)) for edge in (y, y + h))
+    if right <= left or bottom <= top:
+        return None
+    score = None if score is None or not np.isfinite(float(score)) else float(score)
+    eyes = eyes if eyes is not None and np.isfinite(np.asarray(eyes, dtype=float)).all() else None
+    return Found((left, top, right - left, bottom - top), score, eyes)
 
 
 @DETECTORS.register("none")

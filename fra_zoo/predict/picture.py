@@ -45,11 +45,17 @@ def grid(pictures: Sequence[NDArray[np.uint8]], columns: int = 0) -> NDArray[np.
     columns = columns or math.ceil(math.sqrt(len(pictures)))
     sheet = PIL.Image.new("RGB", (_TILE * columns, _TILE * math.ceil(len(pictures) / columns)), (255, 255, 255))
     for number, pixels in enumerate(pictures):
-        tile = PIL.Image.fromarray(pixels)
-        tile.thumbnail((_TILE, _TILE))
+        small = PIL.Image.fromarray(tile(pixels))
         row, column = divmod(number, columns)
-        sheet.paste(tile, (column * _TILE + (_TILE - tile.width) // 2, row * _TILE + (_TILE - tile.height) // 2))
+        sheet.paste(small, (column * _TILE + (_TILE - small.width) // 2, row * _TILE + (_TILE - small.height) // 2))
     return np.asarray(sheet)
+
+
+def tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (h, w, 3) made small enough for a grid."""
+    image = PIL.Image.fromarray(pixels)
+    image.thumbnail((_TILE, _TILE))
+    return np.asarray(image)
 
 
 def _colour(face: Face) -> tuple[int, int, int]:

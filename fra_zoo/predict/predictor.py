@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -15,13 +17,20 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, MARGIN, Range, checked
 from fra_zoo.methods import load_method
 from fra_zoo.models import create_model
+from fra_zoo.models.build import check_name
+from fra_zoo.models.finite import require_finite, require_finite_answer
 from fra_zoo.models.preprocessing import clean_view, load_size, own_preprocessing
+from fra_zoo.models.zoo import ZOO
+from fra_zoo.paths import shown, user_path
 from fra_zoo.predict.crop import cut
 from fra_zoo.predict.detect import Found, make_detector
+from fra_zoo.predict.frame import Frame, one_line
 from fra_zoo.predict.results import Face, Prediction
-from fra_zoo.predict.sources import Frame, frames
+from fra_zoo.predict.sources import Wanted, frames
+from fra_zoo.remote import PREFIX
 from fra_zoo.views.apply import make_views
-from fra_zoo.weights import CONFIG
+
+NO_EXPRESSIONS = "model '{}' names no expressions: give a fine-tuned run, or a published classifier"
 
 
 class Predictor:
@@ -39,7 +48,8 @@ class Predictor:
         device: by default the GPU if there is one.
 
     Raises:
-        FraZooError: if the model cannot be loaded, or is no classifier of expressions.
+        FraZooError: if the model cannot be loaded, is no trained classifier of expressions, or holds or answers what
+            is not finite.
     """
 
     @checked
@@ -54,12 +64,17 @@ class Predictor:
         batch_size: Annotated[int, COUNT] = 64,
         device: str | torch.device | None = None,
     ) -> None:
+        require_expressions(str(model))
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model: Any = load_classifier(str(model)).to(self.device, memory_format=torch.channels_last)
         own = own_preprocessing(self.model)
-        self.labels: tuple[str, ...] = tuple(self.model.pretrained_cfg.get("label_names") or ())
-        if len(self.labels) != self.model.num_classes or not self.labels:
-            raise FraZooError(f"model '{model}' names no expressions: give a fine-tuned run, or a published classifier")
+        self.labels: tuple[str, ...] = tuple(map(shown, self.model.pretrained_cfg.get("label_names") or ()))
+        if len(set(self.labels)) != self.model.num_classes or not self.labels:
+            raise FraZooError(NO_EXPRESSIONS.format(shown(str(model))))
+        if not self.model.classifier_loaded:
+            raise FraZooError(f"model '{shown(str(model))}' has no trained classifier: give a fine-tuned run")
+        require_finite(self.model.state_dict(), f"model '{shown(str(model))}'")
+        require_finite_answer(self.model, f"model '{shown(str(model))}'")
         self.view = clean_view(self.model)
         self.size = load_size(self.model, self.view.size)
         self.margin = own.get("face_margin", 0.0) if margin is None else margin
@@ -67,6 +82,18 @@ class Predictor:
         self.detect = make_detector(detector)
         self.batch_size = batch_size
         self.method: Any = None if regions is None else load_method(regions).to(self.device)
+        if self.method is not None:
+            require_finite(self.method.state_dict(), f"regions '{shown(str(regions))}'")
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that decides what is answered for a face: weights, names, how it is cut out and shown."""
+        about = (self.labels, self.view, self.size, self.margin, self.align)
+        digest = hashlib.sha256(repr(about).encode("utf-8", "surrogateescape"))
+        for name, value in self.model.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def __call__(self, source: Any) -> list[Prediction]:
         """The predictions of a source (see `fra_zoo.predict.sources.frames`), all at once."""
@@ -74,44 +101,59 @@ class Predictor:
 
     @checked
     def stream(
-        self, source: Any, *, skip: Annotated[int, Range(at_least=0)] = 0, every: Annotated[int, COUNT] = 1
+        self,
+        source: Any,
+        *,
+        skip: Annotated[int, Range(at_least=0)] = 0,
+        every: Annotated[int, COUNT] = 1,
+        wanted: Wanted | None = None,
     ) -> Iterator[Prediction]:
         """Predictions as they are made, in order, in constant memory; faces of several frames share a pass.
 
         Args:
-            skip: leave out so many images or frames, to go on where a run broke off.
-            every: take every so many-th frame of a video.
+            source: see `fra_zoo.predict.sources.frames`, and there for `skip`, `every` and `wanted`.
         """
-        waiting: list[tuple[Frame, list[Found]]] = []
+        return self.of_frames(frames(source, skip=skip, every=every, wanted=wanted))
+
+    def of_frames(self, images: Iterable[Frame]) -> Iterator[Prediction]:
+        """Predictions of frames that are read already or as they are asked for."""
+        waiting: list[tuple[Prediction, list[Found]]] = []
         crops: list[Tensor] = []
-        for frame in frames(source, skip=skip, every=every):
-            found = [] if frame.pixels is None else self._find(frame)
-            assert frame.pixels is not None or not found
+        for frame in images:
+            found, error = self._find(frame)
             crops += [cut(frame.pixels, one, self.size, margin=self.margin, align=self.align) for one in found]  # type: ignore[arg-type]
-            waiting.append((frame, found))
+            size = (0, 0) if frame.pixels is None else (frame.pixels.shape[1], frame.pixels.shape[0])
+            empty = Prediction(frame.source, size, (), frame.number, frame.seconds, error, frame.stamp)
+            waiting.append((empty, found))
             if len(crops) >= self.batch_size or len(waiting) >= 2 * self.batch_size:
                 yield from self._finish(waiting, crops)
                 waiting, crops = [], []
         yield from self._finish(waiting, crops)
 
-    def _find(self, frame: Frame) -> list[Found]:
-        assert frame.pixels is not None
-        height, width = frame.pixels.shape[:2]
-        inside = [one for one in self.detect(frame.pixels) if one.box[2] > 0 and one.box[3] > 0]
-        inside = [one for one in inside if one.box[0] < width and one.box[1] < height]
-        return sorted(inside, key=lambda one: -one.box[2] * one.box[3])
+    def _find(self, frame: Frame) -> tuple[list[Found], str | None]:
+        """Its faces, and why there are none where something failed."""
+        if frame.pixels is None:
+            return [], frame.error
+        try:
+            return self.detect(frame.pixels), frame.error
+        except FraZooError as error:
+            return [], str(error)
+        except Exception as error:  # a detector may be anyone's
+            return [], f"the detector fails: {type(error).__name__}: {one_line(error)}"
 
-    def _finish(self, waiting: Sequence[tuple[Frame, list[Found]]], crops: list[Tensor]) -> Iterator[Prediction]:
+    def _finish(self, waiting: Sequence[tuple[Prediction, list[Found]]], crops: list[Tensor]) -> Iterator[Prediction]:
         probabilities, maps = self._pass(crops)
         done = 0
-        for frame, found in waiting:
-            faces = []
+        for empty, found in waiting:
+            faces, error = [], empty.error
             for one in found:
-                named = dict(zip(self.labels, probabilities[done].tolist(), strict=True))
-                faces.append(Face(one.box, named, one.score, None if maps is None else maps[done]))
+                if bool(torch.isfinite(probabilities[done]).all()):
+                    named = dict(zip(self.labels, probabilities[done].tolist(), strict=True))
+                    faces.append(Face(one.box, named, one.score, None if maps is None else maps[done]))
+                else:
+                    error = "the model's answer for a face is not finite (NaN or infinity)"
                 done += 1
-            size = (0, 0) if frame.pixels is None else (frame.pixels.shape[1], frame.pixels.shape[0])
-            yield Prediction(frame.source, size, tuple(faces), frame.number, frame.seconds, frame.error)
+            yield replace(empty, faces=tuple(faces), error=error)
 
     def _pass(self, crops: list[Tensor]) -> tuple[Float[Tensor, "n c"], Float[Tensor, "n r i j"] | None]:
         if not crops:
@@ -140,7 +182,22 @@ class Predictor:
 
 def load_classifier(name: str) -> Any:
     """A classifier by a zoo name, a path or a repository; in evaluation mode."""
-    if ":" not in name and any((Path(name, place) / CONFIG).is_file() for place in ("", "export")):
-        name = f"local-dir:{name}"
-    model: Any = create_model(name, pretrained=True)
+    model: Any = create_model(_named(name), pretrained=True)
     return model.eval()
+
+
+def require_expressions(name: str) -> None:
+    """Raise `FraZooError` for a name whose weights are of other things than faces, before they are fetched."""
+    name = _named(name)
+    if ":" not in name:
+        check_name(name)
+        if name.split(".")[0] not in ZOO:
+            raise FraZooError(NO_EXPRESSIONS.format(name))
+
+
+def _named(name: str) -> str:
+    """A path of this machine as `local-dir:PATH`; other names as they are."""
+    if name.startswith(PREFIX):
+        return name
+    path = user_path(name.removeprefix("local-dir:"), "model")
+    return f"local-dir:{path}" if name.startswith("local-dir:") or path.exists() else name

@@ -9,6 +9,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from fra_zoo.paths import shown
+
 Box = tuple[int, int, int, int]
 
 
@@ -55,7 +57,8 @@ class Prediction:
         faces: from the largest to the smallest.
         frame: number in a video, from 0, or None.
         seconds: its time in the video, or None.
-        error: why the image could not be read, or None.
+        error: why the image could not be read, or a face not be answered for, or None.
+        stamp: size and time of the file that it comes from, by which a run that goes on knows it, or None.
     """
 
     source: str
@@ -64,13 +67,18 @@ class Prediction:
     frame: int | None = None
     seconds: float | None = None
     error: str | None = None
+    stamp: tuple[int, int] | None = field(default=None, repr=False, compare=False)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One flat row a face, as tables have it; an image without a face has one row, with empty face columns."""
-        head = {"source": self.source, "frame": self.frame, "seconds": self.seconds}
-        if not self.faces:
-            return [{**head, "face": None, "error": self.error}]
-        return [
+        """One flat row a face, as tables have it.
+
+        An image without a face, and one with an error, has a row with empty face columns. Names that are no UTF-8 are
+        written so that they can be read (`fra_zoo.paths.shown`).
+        """
+        head = {"source": shown(self.source), "frame": self.frame, "seconds": self.seconds}
+        error = None if self.error is None else shown(self.error)
+        without = [{**head, "face": None, "error": error}] if error or not self.faces else []
+        return without + [
             {
                 **head,
                 "face": number,

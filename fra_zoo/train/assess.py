@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,7 +30,9 @@ from fra_zoo.evaluate.zero_shot import zero_shot
 from fra_zoo.fields import json_option
 from fra_zoo.methods import load_method
 from fra_zoo.models import create_model
+from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import clean_view, load_size
+from fra_zoo.paths import output_file, shown
 from fra_zoo.train.config import EvaluateConfig
 
 Numbers = dict[str, float]
@@ -47,6 +48,7 @@ class Assessment:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         options = json_option("model_args", config.model_args)
         model: Any = create_model(config.model, config.pretrained, **options)
+        require_finite(model.state_dict(), f"model '{shown(config.model)}'")
         self.model = model.to(self.device, memory_format=torch.channels_last).eval()
         self.view = clean_view(model, config.image_size)
         self.size = config.load_size or load_size(model, self.view.size)
@@ -99,6 +101,10 @@ def _fer(it: Assessment) -> Numbers:
         raise FraZooError(
             f"model '{it.config.model}' has {it.model.num_classes} classes, dataset '{data.name}' {len(data.labels)}; "
             "give a fine-tuned run, or use --evaluators probe"
+        )
+    if not it.model.classifier_loaded:
+        raise FraZooError(
+            f"the classifier of model '{it.config.model}' is fresh and answers at random; give a fine-tuned run"
         )
     return fer(lambda images: it.model(images).float().softmax(1), it.loader(data), it.view, it.device)
 
@@ -155,10 +161,14 @@ def assess(argv: Sequence[str]) -> dict[str, Numbers]:
     names = [name.strip() for name in config.evaluators.split(",") if name.strip()]
     for name in names:
         EVALUATORS.get(name)
+    output = output_file(config.output, "output") if config.output else None
     it = Assessment(config)
     results = {name: _KINDS[name](it) for name in names}
     for name, numbers in results.items():
         print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in numbers.items()))
-    if config.output:
-        Path(config.output).write_text(json.dumps({"model": config.model, **results}, indent=2) + "\n")
+    if output:
+        try:
+            output.write_text(json.dumps({"model": config.model, **results}, indent=2) + "\n")
+        except OSError as error:
+            raise FraZooError(f"{shown(output)} cannot be written ({error.strerror}); give another output") from error
     return results
