@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fra_zoo.data.base import MissingSplit
 from fra_zoo.data.images import SUFFIXES
-from fra_zoo.data.shards import shard_name
 
 SPLIT_NAMES = {
     "train": ("train", "training", "train_set"),
@@ -31,13 +31,35 @@ def has_splits(root: Path) -> bool:
     return any(split_folder(root, split) for split in SPLIT_NAMES)
 
 
-def of_split(files: Sequence[str], split: str) -> list[str]:
-    """The files (paths or URLs) whose name starts with the split's; without such names all are `train`."""
-    named = {
-        name: [file for file in files if shard_name(file).lower().startswith(starts)]
-        for name, starts in SPLIT_NAMES.items()
-    }
-    return named[split] or (list(files) if split == "train" and not any(named.values()) else [])
+def of_split(files: Sequence[str], split: str, root: str | None = None) -> list[str]:
+    """The files (paths or URLs) of a split; without a split's name anywhere all are `train`.
+
+    A folder under `root` that has a split's name decides, the outermost of them; else the name of the file, which has
+    the split's as a word of its own (`train-00000.parquet`, `faces_train.tar`); else such a word in a folder's name.
+
+    Args:
+        root: what folders are looked at below; by default the folder that all files share.
+    """
+    if root is None:
+        root = os.path.commonpath([os.path.dirname(file) for file in files]) if files else ""
+    splits = [_split_of(os.path.relpath(file, root) if root else file) for file in files]
+    if any(splits):
+        return [file for file, found in zip(files, splits, strict=True) if found == split]
+    return list(files) if split == "train" else []
+
+
+def _split_of(file: str) -> str | None:
+    """The split that a file's relative path speaks of, or None."""
+    *folders, name = PurePosixPath(file.lower()).parts
+    exact = {word: split for split, words in SPLIT_NAMES.items() for word in words}
+    for folder in folders:
+        if folder in exact:
+            return exact[folder]
+    for part in (name, *folders):
+        words = re.split(r"[^a-z]+", part)
+        if found := next((exact[word] for word in words if word in exact), None):
+            return found
+    return None
 
 
 def missing_split(name: str, split: str, root: Path, why: str) -> MissingSplit:
