@@ -44,7 +44,8 @@ def is_network(cause: BaseException) -> bool:
 def network_reason(chain: list[BaseException], url: str) -> tuple[str, str]:
     """Why a server cannot be reached, and what to do about it."""
     text = " ".join(str(cause) for cause in chain)
-    bottom = f"{type(chain[-1]).__name__}: {first_line(chain[-1])}" if str(chain[-1]) else type(chain[-1]).__name__
+    last = next((cause for cause in reversed(chain) if is_network(cause)), chain[-1])
+    bottom = f"{type(last).__name__}: {first_line(last)}" if str(last) else type(last).__name__
     if "CERTIFICATE_VERIFY_FAILED" in text:
         detail = re.search(r"verify failed: ([^(\]]+)", text)
         return (

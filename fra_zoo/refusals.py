@@ -148,7 +148,8 @@ def _of_file(cause: BaseException) -> str | None:
     if not isinstance(cause, OSError) or not isinstance(cause.filename, (str, bytes, os.PathLike)):
         return None
     path = shown(os.fsdecode(cause.filename))
-    if os.path.abspath(path) == os.path.abspath(constants.HF_TOKEN_PATH):
+    of_token = os.path.abspath(path) == os.path.abspath(constants.HF_TOKEN_PATH)
+    if of_token and cause.errno != errno.ENOTDIR:
         return f"the token file {path} cannot be read ({cause.strerror}): mend its rights, or set HF_TOKEN"
     return (
         f"the cache cannot be written or read: {path} ({cause.strerror}); set HF_HOME to a folder that may be written "

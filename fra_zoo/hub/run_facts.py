@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+from fra_zoo.broken_files import read_json, read_text
+from fra_zoo.errors import FraZooError
+from fra_zoo.paths import shown
 from fra_zoo.weights import CONFIG, HEADS_CONFIG
 
 # Paths and the like: of no use to others, and nobody's business.
@@ -41,13 +44,16 @@ class RunFacts:
     @property
     def license(self) -> str:
         """Of the weights, as the export says."""
-        return self.config["pretrained_cfg"].get("license") or "unknown"
+        return (self.config.get("pretrained_cfg") or {}).get("license") or "unknown"
 
 
 def read_facts(run: Path, export: Path) -> RunFacts:
-    """Read a run folder; of an export alone there is less to know."""
-    config_file = run / "config.yaml"
-    settings = yaml.safe_load(config_file.read_text()) if config_file.is_file() else {}
+    """Read a run folder; of an export alone there is less to know.
+
+    Raises:
+        FraZooError: names the file that is cut, empty or a pointer of Git LFS.
+    """
+    settings = _yaml(run / "config.yaml")
     training = {
         key: _without_path(value) for key, value in settings.items() if key not in _PRIVATE and value is not None
     }
@@ -65,13 +71,33 @@ def _without_path(value: Any) -> Any:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text()) if file.is_file() else {}
+    return read_json(file) if file.is_file() else {}
+
+
+def _yaml(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(read_text(file))
+    except yaml.YAMLError as error:
+        raise FraZooError(f"{shown(file)} is no YAML ({' '.join(str(error).split())[:160]}); copy it again") from error
+    if content is not None and not isinstance(content, dict):
+        raise FraZooError(f"{shown(file)} holds no keys and values; copy it again")
+    return content or {}
 
 
 def _monitored(run: Path) -> dict[str, float]:
+    """The last numbers of each name; a line that a kill cut says nothing."""
     file = run / "metrics.jsonl"
     if not file.is_file():
         return {}
-    rows = [json.loads(line) for line in file.read_text().splitlines()]
     names = ("probe_accuracy", "knn_accuracy", "region_iou", "region_purity")
-    return {name: row[name] for row in rows for name in names if name in row}
+    found: dict[str, float] = {}
+    for line in read_text(file).splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            found |= {name: row[name] for name in names if name in row}
+    return found
