@@ -72,10 +72,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
 def _unsafe(error: Exception) -> str:
     """Why a pickle is not read; follows its name."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    refused = re.search(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class|operand)[: ]+([\w.]+)", text)
+    refused = re.search(r"GLOBAL ([\w.]+)", text) or re.search(r"[Uu]nsupported (?:class|operand)[: ]+([\w.]+)", text)
     if refused:
         return (
-            f"holds a {refused[1] or refused[2]} beside its tensors, and reading that may run code; where you trust "
+            f"holds a {refused[1]} beside its tensors, and reading that may run code; where you trust "
             "it, save the tensors alone: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
         )
     lines = text.strip().splitlines()

@@ -22,6 +22,7 @@ from fra_zoo.network import reason
 from fra_zoo.refusals import explain
 
 pc: Any = pyarrow.compute
+_ASIDE = "__fra_zoo_"  # before the name of a column on its way to another
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,10 @@ def _plain(type: pa.DataType) -> str:
 
 def _renamed(dataset: Dataset, columns: dict[str, str]) -> Dataset:
     """Columns under the names of their roles, whatever else had those names."""
-    aside = {column: f"\0{role}" for role, column in columns.items() if role != column}
+    aside = {column: f"{_ASIDE}{role}" for role, column in columns.items() if role != column}
     if not aside:
         return dataset
-    return dataset.rename_columns(aside).rename_columns({place: place[1:] for place in aside.values()})
+    return dataset.rename_columns(aside).rename_columns({place: place.removeprefix(_ASIDE) for place in aside.values()})
 
 
 def _parts(dataset: Dataset) -> list[tuple[pa.StructArray, pa.Array, pa.Array]]:
@@ -208,5 +209,5 @@ def _with_whole_paths(dataset: Dataset, folders: Sequence[str], rows: Sequence[i
         if image is not None and not image["bytes"] and image["path"]:
             image = {"bytes": None, "path": os.path.join(folder, image["path"])}
         images.append(image)
-    dataset = dataset.remove_columns("image")
-    return dataset.add_column("image", images, feature=Image(decode=False))
+    dataset = dataset.add_column(f"{_ASIDE}image", images, feature=Image(decode=False))
+    return dataset.remove_columns("image").rename_column(f"{_ASIDE}image", "image")

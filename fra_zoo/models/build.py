@@ -30,7 +30,7 @@ def _place(name: str) -> str:
     address = re.match(r"(?:https?://[^/]+/|hf_hub:|hf://|hf-hub/|hf:)([\w.-]+/[\w.-]+)", name)
     if address:
         return f"for a repository of the Hub write 'hf-hub:{address[1]}'"
-    if ":" not in name and name and Path(name).expanduser().is_dir():
+    if 0 < len(name) < 255 and ":" not in name and Path(name).is_dir():
         return f"for a run folder or an export write 'local-dir:{shown(name)[:100]}'"
     if Path(name).suffix in (".safetensors", ".pth", ".pt", ".bin", ".ckpt"):
         return "for a file of weights give the architecture's name and checkpoint_path=FILE"
