@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from fra_zoo.broken_files import read_text
 from fra_zoo.errors import FraZooError
 from fra_zoo.paths import shown
 
@@ -29,11 +30,13 @@ def read_mapping(file: Path) -> dict[str, Any]:
         FraZooError: if it is missing, damaged or no mapping.
     """
     try:
-        text = file.read_text()
+        text = read_text(file)
         content = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except FraZooError:
+        raise
+    except (ValueError, yaml.YAMLError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise FraZooError(f"{shown(file)} is missing or damaged ({reason}); put back a whole copy") from error
+        raise FraZooError(f"{shown(file)} is damaged ({reason}); put back a whole copy") from error
     if not isinstance(content, dict):
         raise FraZooError(f"{shown(file)} is damaged: it holds no keys and values; put back a whole copy")
     return content

@@ -1,35 +1,23 @@
-"""Files of the Hub: fetched, checked, cached; what goes wrong is said in one line.
+"""Files of the Hub: fetched, checked, cached; what goes wrong is one line of `fra_zoo.refusals`.
 
 The Hub is `HF_ENDPOINT`, the token the usual one (`hf auth login` or HF_TOKEN), the cache huggingface_hub's.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-from huggingface_hub.utils import httpx
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.refusals import hub_errors
 from fra_zoo.weights import CONFIG, WEIGHTS
 
 PREFIX = "hf-hub:"
-_LOGIN = "log in with `hf auth login` or set HF_TOKEN"
 _SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 _CHUNK = 1 << 20
 
@@ -92,82 +80,3 @@ def check_hash(path: Path) -> None:
         path.unlink()
         blob.unlink(missing_ok=True)
         raise FraZooError(f"{path.name} in the cache was damaged ({blob}); it is removed: load it again")
-
-
-@contextmanager
-def hub_errors(repo_id: str, revision: str | None = None) -> Iterator[None]:
-    """Turn what huggingface_hub raises into one line that says what to do."""
-    try:
-        yield
-    except FraZooError:
-        raise
-    except (OSError, httpx.HTTPError, RuntimeError, HFValidationError) as error:
-        raise FraZooError(_explain(error, repo_id, revision)) from error
-
-
-def _explain(error: BaseException, repo_id: str, revision: str | None) -> str:
-    where = constants.ENDPOINT
-    chain = list(_causes(error))
-    if any(isinstance(cause, OSError) and cause.errno == errno.ENOSPC for cause in chain):
-        return f"the disk is full ({constants.HF_HUB_CACHE}): free some space, or set HF_HOME to another; run again"
-    # The first that fits: some are kinds of those below.
-    for kind, message in (
-        (HFValidationError, f"'{repo_id}' is no repository name; give ORG/NAME"),
-        (GatedRepoError, f"{repo_id} is gated: ask for access at {where}/{repo_id}, then {_LOGIN}"),
-        (
-            RepositoryNotFoundError,
-            f"no repository {repo_id} at {where}, or it is private and your token cannot see it: check the name, "
-            f"or {_LOGIN}",
-        ),
-        (
-            RevisionNotFoundError,
-            f"{repo_id} has no revision '{revision}'; give a tag, branch or commit that it has",
-        ),
-        (OfflineModeIsEnabled, _offline(repo_id)),
-        (LocalEntryNotFoundError, _unreachable(error, repo_id)),
-        (EntryNotFoundError, f"{repo_id} lacks a file: {_first_line(error)}; it is no export of fra_zoo"),
-    ):
-        if isinstance(error, kind):
-            return message
-    answers = (cause.response for cause in chain if isinstance(cause, HfHubHTTPError))
-    status = next((answer.status_code for answer in answers if answer is not None), None)
-    return _unreachable(error, repo_id) if status is None else _refused(status, error, repo_id)
-
-
-def _refused(status: int, error: BaseException, repo_id: str) -> str:
-    where = constants.ENDPOINT
-    if status == 401:
-        return f"the Hub at {where} refuses the token: {_LOGIN} with a valid one"
-    if status == 403:
-        return f"your token may not do this with {repo_id}: use one with the right to write, of a member of its owner"
-    if status >= 500:
-        return f"the Hub at {where} answers with an error of its own ({status}): wait and run the same again"
-    return f"the Hub at {where} refuses ({status}): {_first_line(error)}"
-
-
-def _offline(repo_id: str) -> str:
-    return f"HF_HUB_OFFLINE is set and {repo_id} is not in the cache: unset it and load once"
-
-
-def _unreachable(error: BaseException, repo_id: str) -> str:
-    if constants.HF_HUB_OFFLINE:
-        return _offline(repo_id)
-    where, reason = constants.ENDPOINT, _reason(error)
-    return f"the Hub at {where} cannot be reached for {repo_id} ({reason}): check the network, then run the same again"
-
-
-def _reason(error: BaseException) -> str:
-    """The name of what lies at the bottom, which is what is wrong with the connection."""
-    last = list(_causes(error))[-1]
-    return f"{type(last).__name__}: {_first_line(last)}" if str(last) else type(last).__name__
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from fra_zoo.broken_files import file_disguise
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import shown
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 HEADS, HEADS_CONFIG = "heads.safetensors", "heads.json"
@@ -31,12 +36,16 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
+        if what := file_disguise(path):
+            raise FraZooError(f"{shown(path)} {what}") from error
         if _is_pickle(path):
             raise FraZooError(
-                f"{path} is a pickle, which may run code when read; give a .safetensors file "
+                f"{shown(path)} is a pickle, which may run code when read; give a .safetensors file "
                 "(fra_zoo.convert reads published pickles with weights_only)"
             ) from error
-        raise FraZooError(f"{path} is not a whole safetensors file ({error}); copy or export it again") from error
+        raise FraZooError(
+            f"{shown(path)} is not a whole safetensors file ({error}); copy or export it again"
+        ) from error
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
@@ -48,16 +57,32 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file() or not _is_pickle(path):
         return read_safetensors(path)
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([argparse.Namespace]):  # MAE's and others' options: values and no code
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise FraZooError(f"{path} holds more than tensors and cannot be read safely ({reason})") from error
+        raise FraZooError(f"{shown(path)} {_unsafe(error)}") from error
     for wrapper in ("state_dict", "model", "teacher"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping):
         raise FraZooError(f"{path} holds a {type(content).__name__}, not a state dict")
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def _unsafe(error: Exception) -> str:
+    """Why a pickle is not read; follows its name."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    refused = re.search(r"GLOBAL ([\w.]+)", text) or re.search(r"[Uu]nsupported (?:class|operand)[: ]+([\w.]+)", text)
+    if refused:
+        return (
+            f"holds a {refused[1]} beside its tensors, and reading that may run code; where you trust "
+            "it, save the tensors alone: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
+        )
+    lines = text.strip().splitlines()
+    reason = lines[0][:160] if lines else type(error).__name__
+    if isinstance(error, pickle.UnpicklingError):
+        return f"holds more than tensors and cannot be read safely ({reason}); save its state_dict alone"
+    return f"is no whole checkpoint ({reason}); copy or download it again"
 
 
 def _is_pickle(path: Path) -> bool:

@@ -62,7 +62,12 @@ class FaceData:
     def labelled(self) -> FaceData:
         """The rows that have a label; raises `FraZooError` if none has, or one is outside the label space."""
         if self.labels is None or "label" not in (self.dataset.column_names or []):
-            raise FraZooError(f"dataset '{self.name}' has no labels; choose a labelled one, such as ferplus")
+            said = next((line for line in self.problems if line.startswith("labels are")), "")
+            raise FraZooError(
+                f"dataset '{self.name}': {said}"
+                if said
+                else f"dataset '{self.name}' has no labels; choose a labelled one, such as ferplus"
+            )
         labels = label_numbers(self.dataset, f"dataset '{self.name}' {self.split}")
         outside = np.flatnonzero((labels != NO_LABEL) & ((labels < 0) | (labels >= len(self.labels))))
         for row in outside[:1].tolist():
@@ -103,14 +108,16 @@ class FaceData:
     def with_texts(self) -> FaceData:
         """The same faces with a `text` column: their own, or captions from their labels (`fra_zoo.captions`).
 
+        A face with neither is left out; a stream counts it.
+
         Raises:
             FraZooError: if there are neither texts nor labels.
         """
         if isinstance(self.dataset, Shards):
-            return replace(self, dataset=replace(self.dataset, captions=self.labels))
+            return replace(self, dataset=replace(self.dataset, captions=self.labels, texts=True))
         columns = self.dataset.column_names or []
         if "text" in columns:
-            return self
+            return self._with_whole_texts()
         if self.labels is None or "label" not in columns:
             raise FraZooError(
                 f"dataset '{self.name}' has neither texts nor labels to write captions from; choose one with a column "
@@ -118,6 +125,23 @@ class FaceData:
             )
         labels = label_numbers(self.dataset, f"dataset '{self.name}' {self.split}").tolist()
         return replace(self, dataset=self.dataset.add_column("text", [caption(label, self.labels) for label in labels]))
+
+    def _with_whole_texts(self) -> FaceData:
+        """Captions in place of empty texts, where there are labels; else those faces are left out, and said."""
+        numbers = self.dataset.with_format(None)
+        texts: list[str] = numbers["text"][:]
+        empty = [row for row, text in enumerate(texts) if not text]
+        if not empty:
+            return self
+        if self.labels is not None and "label" in self.dataset.column_names:
+            labels = numbers["label"][:]
+            texts = [text or caption(label, self.labels) for text, label in zip(texts, labels, strict=True)]
+            return replace(self, dataset=self.dataset.remove_columns("text").add_column("text", texts))
+        if len(empty) == len(texts):
+            raise FraZooError(f"dataset '{self.name}' has a column of texts, and all are empty; choose another column")
+        gone = f"{len(empty)} face(s) have no text and are left out: row {', '.join(map(str, empty[:3]))} …"
+        kept = self.select([row for row, text in enumerate(texts) if text])
+        return replace(kept, problems=(*self.problems, gone))
 
     def in_space(self, space: LabelSpace) -> FaceData:
         """The same faces with their labels in the order of another label space, by the names of the classes.

@@ -13,12 +13,12 @@ from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from tqdm.auto import tqdm
 
+from fra_zoo.data.about import ABOUT
 from fra_zoo.data.base import SPLITS, FaceData, MissingSplit, create_dataset
 from fra_zoo.data.images import UNREADABLE, check, image_name
 from fra_zoo.data.inspect import recognise
 from fra_zoo.data.opening import image_bytes
 from fra_zoo.data.problems import say_problems
-from fra_zoo.data.sets.shards import ABOUT
 from fra_zoo.data.splits import checksum
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, checked

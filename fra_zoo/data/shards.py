@@ -5,40 +5,30 @@ Source of the tar form: WebDataset (https://github.com/webdataset/webdataset), w
 
 from __future__ import annotations
 
-import io
 import itertools
-import json
+import os
 import re
-import tarfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
-import pyarrow
-import pyarrow.parquet
-
+from fra_zoo.broken_files import read_text
 from fra_zoo.captions import caption
-from fra_zoo.data.images import SUFFIXES
+from fra_zoo.data.fetching import DeadShard, fetch, fetch_or_say, is_url
+from fra_zoo.data.labelling import NO_LABELLING, Labelling
+from fra_zoo.data.parquet_files import BROKEN as BROKEN_PARQUET
+from fra_zoo.data.parquet_files import Names, find_columns, labelling_with, open_parquet
+from fra_zoo.data.tars import BROKEN as BROKEN_TAR
+from fra_zoo.data.tars import FAULT, TAR_ENDS, Row, tar_rows
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import LabelSpace
+from fra_zoo.paths import shown, user_path
 from fra_zoo.votes import NO_LABEL
 
-Row = dict[str, Any]
-FORMATS = (".parquet", ".tar")
-TRIES = 3
-_CHUNK = 1 << 20
-_PAUSE_SECONDS = 0.5
+FORMATS = (".parquet", *TAR_ENDS)
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_TEXT_ENDS, _LABEL_ENDS = ("txt", "text", "caption"), ("cls", "label")
-
-
-class DeadShard(Exception):
-    """A shard that could not be read, after all tries; the message says why."""
+_MOST = 1_000_000  # shards that braces may name
 
 
 @dataclass(frozen=True)
@@ -48,44 +38,93 @@ class Shards:
     Attributes:
         files: paths or URLs.
         image, label, text: names of the columns, in Parquet.
+        labelling: what the labels mean.
         captions: a label space to write texts from labels where there are none.
+        texts: whether every face must have a text; one without is left out and counted.
     """
 
     files: tuple[str, ...]
     image: str = "image"
     label: str = "label"
     text: str = "text"
+    labelling: Labelling = NO_LABELLING
     captions: LabelSpace | None = None
+    texts: bool = False
 
     def read(self, file: str, seconds: float) -> list[Row]:
-        """The rows of one file: `image` (bytes and path) and, where it has them, `label` and `text`.
+        """The rows of one file: `image` (bytes and path) and, where it has them, `label` and `text`; or `fault`.
+
+        A row that cannot be used has `fault` alone, which names it and says why.
 
         Args:
             seconds: after which a try is given up.
 
         Raises:
-            DeadShard: if it is missing, too slow or broken after `TRIES` tries.
+            DeadShard: if it is missing, too slow or broken after all tries, or lacks the column of images.
         """
         content = fetch(file, seconds)
-        try:
-            rows = self._parquet(content) if _format(file) == ".parquet" else _tar(content)
-        except (pyarrow.ArrowException, tarfile.TarError, EOFError, OSError, ValueError, KeyError) as error:
-            raise DeadShard(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
-        if self.captions is not None:
-            for row in rows:
-                row.setdefault("text", caption(row.get("label", NO_LABEL), self.captions))
-        return rows
+        if _format(file) == ".parquet":
+            rows = self._parquet(file, content)
+        else:
+            try:
+                rows = tar_rows(content, self.labelling)
+            except BROKEN_TAR as error:
+                raise DeadShard(_first_line(error)) from error
+        return [self._with_text(row, file) for row in rows]
 
-    def _parquet(self, content: bytes) -> list[Row]:
-        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content))
-        present = {name: here for here in ("image", "label", "text") if (name := getattr(self, here)) in _names(file)}
-        if self.image not in present:
-            raise KeyError(f"no column '{self.image}'")
-        columns = file.read(columns=list(present)).to_pydict()
-        return [
-            {present[name]: value for name, value in zip(columns, values, strict=True) if value is not None}
-            for values in zip(*columns.values(), strict=True)
-        ]
+    def _with_text(self, row: Row, file: str) -> Row:
+        if FAULT in row:
+            return {FAULT: f"{shard_name(file)}: {row[FAULT]}"}
+        if self.captions is not None:
+            row.setdefault("text", caption(row.get("label", NO_LABEL), self.captions))
+        if self.texts and "text" not in row:
+            return {FAULT: f"{shard_name(file)}: {row['image'].get('path') or 'a face'} (no text)"}
+        return row
+
+    def _parquet(self, file: str, content: bytes) -> list[Row]:
+        try:
+            opened = open_parquet(content)
+        except ValueError as error:
+            raise DeadShard(f"it {error}") from error
+        schema, where = opened.schema_arrow, f"shard {shown(shard_name(file))}"
+        try:
+            found = find_columns(schema, Names(self.image, self.label, self.text), where)
+            labelling = labelling_with(schema, found.get("label"), self.labelling, where)
+        except FraZooError as error:
+            raise DeadShard(str(error), alike=True) from error
+        columns = {role: column for role, column in found.items() if role in ("image", "label", "text")}
+        try:
+            values = opened.read(columns=list(columns.values())).to_pydict()
+        except BROKEN_PARQUET as error:
+            raise DeadShard(_first_line(error)) from error
+        parts = (
+            {role: values[column][row] for role, column in columns.items()} for row in range(opened.metadata.num_rows)
+        )
+        folder = "" if is_url(file) else os.path.dirname(file)
+        return [_parquet_row(number, part, labelling, folder) for number, part in enumerate(parts)]
+
+
+def _parquet_row(number: int, part: Row, labelling: Labelling, folder: str) -> Row:
+    """A row as streams have them; nulls are left out, and one without an image is a fault."""
+    image = part["image"]
+    if isinstance(image, bytes | str):
+        image = {"bytes": image, "path": None} if isinstance(image, bytes) else {"bytes": None, "path": image}
+    content, path = (image or {}).get("bytes"), (image or {}).get("path") or ""
+    if not content and not path:
+        return {FAULT: f"row {number} (no image)"}
+    row: Row = {"image": {"bytes": content, "path": (path or None) if content else os.path.join(folder, path)}}
+    if part.get("text"):
+        row["text"] = part["text"]
+    if part.get("label") is not None:
+        try:
+            row["label"] = labelling.checked(part["label"])
+        except ValueError as error:
+            return {FAULT: f"row {number} ({error})"}
+    return row
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
 
 
 def find_shards(root: str) -> list[str]:
@@ -98,9 +137,12 @@ def find_shards(root: str) -> list[str]:
     Raises:
         FraZooError: if there are none.
     """
-    found = list(itertools.chain.from_iterable(_expand(name) for name in braces(root)))
+    if not is_url(root) and Path(root).exists():
+        found = list(_expand(root))
+    else:
+        found = list(itertools.chain.from_iterable(_expand(name) for name in braces(root)))
     if not found:
-        raise FraZooError(f"no shard ({' or '.join(FORMATS)}) under {root}")
+        raise FraZooError(f"no shard ({' or '.join(FORMATS)}) under {shown(root)}")
     return found
 
 
@@ -111,131 +153,68 @@ def braces(name: str) -> list[str]:
         return [name]
     first, dots, last = part[1].partition("..")
     if dots:
-        if not (first.isdigit() and last.isdigit()):
+        if not (first.isdecimal() and last.isdecimal()):
             raise FraZooError(f"'{{{part[1]}}}' in {name} is no range; write it like {{00000..00127}}")
+        if not 0 <= int(last) - int(first) < _MOST:
+            raise FraZooError(f"'{{{part[1]}}}' in {name} names no shard or too many; write it like {{00000..00127}}")
         choices = [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
     else:
         choices = part[1].split(",")
     return [whole for choice in choices for whole in braces(name[: part.start()] + choice + name[part.end() :])]
 
 
+def files_under(folder: Path, ends: tuple[str, ...]) -> list[str]:
+    """Files with these endings below a folder, sorted; hidden ones and hidden folders are left out."""
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            os.path.join(parent, name) for name in names if name.lower().endswith(ends) and not name.startswith(".")
+        ]
+    return sorted(found)
+
+
 def _expand(name: str) -> Iterable[str]:
     if is_url(name):
         if _format(name) in FORMATS:
             return [name]
-        lines = _lines(name, fetch_or_say(name).decode())
+        _need_list(name)
+        content = fetch_or_say(name)
+        try:
+            lines = _lines(content.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise FraZooError(f"{name} is no list of shards: it is no UTF-8 text") from error
         return [urljoin(name, line) for line in lines]
-    path = Path(name).expanduser()
+    path = user_path(name, "root")
     if not path.exists():
-        raise FraZooError(f"no such folder or file of shards: {path}")
+        raise FraZooError(f"no such folder or file of shards: {shown(path)}")
     if path.is_dir():
-        return sorted(str(file) for file in path.rglob("*") if file.suffix in FORMATS)
-    if path.suffix in FORMATS:
+        return files_under(path, FORMATS)
+    if _format(path.name) in FORMATS:
         return [str(path)]
-    return [line if is_url(line) else str(path.parent / line) for line in _lines(name, path.read_text())]
+    _need_list(path.name)
+    return [line if is_url(line) else str(path.parent / user_path(line)) for line in _lines(read_text(path))]
 
 
-def _lines(name: str, text: str) -> list[str]:
-    if not name.endswith(".txt"):
-        raise FraZooError(f"{name} is no shard ({' or '.join(FORMATS)}) and no list of shards (.txt, one a line)")
-    return [whole for line in text.split() for whole in braces(line)]
+def _need_list(name: str) -> None:
+    if not name.lower().endswith(".txt"):
+        raise FraZooError(
+            f"{shown(name)} is no shard ({' or '.join(FORMATS)}) and no list of shards (.txt, one a line)"
+        )
 
 
-def is_url(name: str) -> bool:
-    """Whether a shard is fetched from a web server."""
-    return name.startswith(("http://", "https://"))
+def _lines(text: str) -> list[str]:
+    """Names of a list, one a line; lines that begin with # say nothing."""
+    lines = (line.strip() for line in text.splitlines())
+    return [whole for line in lines if line and not line.startswith("#") for whole in braces(line)]
 
 
 def shard_name(file: str) -> str:
     """The last part of a path or URL."""
-    return PurePosixPath(urlsplit(file).path if is_url(file) else file).name
+    return PurePosixPath(unquote(urlsplit(file).path) if is_url(file) else file).name
 
 
 def _format(file: str) -> str:
-    return PurePosixPath(shard_name(file)).suffix
-
-
-def fetch(file: str, seconds: float = 120.0) -> bytes:
-    """The content of a file or URL, tried `TRIES` times; raises `DeadShard`."""
-    problem = ""
-    for number in range(TRIES):
-        try:
-            return _download(file, seconds) if is_url(file) else Path(file).read_bytes()
-        except OSError as error:  # URLError, HTTPError, a timeout and a broken connection are all of this kind
-            problem = f"{type(error).__name__}: {error}"
-            if isinstance(error, FileNotFoundError) or (isinstance(error, urllib.error.HTTPError) and _hopeless(error)):
-                break
-            if number + 1 < TRIES:
-                time.sleep(_PAUSE_SECONDS * 2**number)
-    raise DeadShard(problem)
-
-
-def fetch_or_say(file: str) -> bytes:
-    """`fetch` for a file that must be there; raises `FraZooError`."""
-    try:
-        return fetch(file)
-    except DeadShard as error:
-        raise FraZooError(
-            f"{file} cannot be read ({error}); see that the server answers and the name is right"
-        ) from error
-
-
-def _hopeless(error: urllib.error.HTTPError) -> bool:
-    return 400 <= error.code < 500 and error.code not in (408, 429)
-
-
-def _download(url: str, seconds: float) -> bytes:
-    """A URL's content; a server that is silent, or slower than `seconds` in all, is given up."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import build_hf_headers
-
-    headers = build_hf_headers() if url.startswith(constants.ENDPOINT) else {}
-    until = time.monotonic() + seconds
-    parts = []
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=seconds) as answer:
-        expected = answer.headers.get("Content-Length")
-        while part := answer.read1(_CHUNK):
-            parts.append(part)
-            if time.monotonic() > until:
-                raise TimeoutError(f"not read within {seconds:g} s")
-    content = b"".join(parts)
-    if expected is not None and len(content) != int(expected):
-        raise ConnectionError(f"{len(content)} of {expected} bytes came")
-    return content
-
-
-def _names(file: Any) -> list[str]:
-    return file.schema_arrow.names
-
-
-def _tar(content: bytes) -> list[Row]:
-    """Samples of a tar file: neighbours whose names agree up to the first dot."""
-    rows: list[Row] = []
-    last = None
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        for member in archive:
-            if not member.isfile():
-                continue
-            folder, _, name = member.name.rpartition("/")
-            key, _, end = name.partition(".")
-            if (folder, key) != last:
-                last = (folder, key)
-                rows.append({})
-            stream = archive.extractfile(member)
-            assert stream is not None
-            rows[-1] |= _part(member.name, end.lower(), stream.read())
-    return [row for row in rows if "image" in row]
-
-
-def _part(name: str, end: str, content: bytes) -> Row:
-    if f".{end}" in SUFFIXES:
-        return {"image": {"bytes": content, "path": name}}
-    if end in _TEXT_ENDS:
-        return {"text": content.decode(errors="replace").strip()}
-    if end in _LABEL_ENDS:
-        return {"label": int(content)}
-    if end == "json":
-        about = json.loads(content)
-        text = about.get("caption", about.get("text"))
-        return {"text": text} if isinstance(text, str) else {}
-    return {}
+    """The ending that a shard is known by, or what stands in its place."""
+    name = shard_name(file).lower()
+    return next((end for end in FORMATS if name.endswith(end)), PurePosixPath(name).suffix)

@@ -19,10 +19,13 @@ from typing import Any, TypeVar
 import torch
 
 from fra_zoo.data.base import FaceData
+from fra_zoo.data.fetching import DeadShard
 from fra_zoo.data.images import UNREADABLE, BadImages, decode
-from fra_zoo.data.shards import DeadShard, Row, Shards, shard_name
+from fra_zoo.data.shards import Shards, shard_name
+from fra_zoo.data.tars import FAULT, Row
 from fra_zoo.errors import FraZooError
 from fra_zoo.views.random import fold, sample_keys, uniform
+from fra_zoo.votes import NO_LABEL
 
 T = TypeVar("T")
 _AHEAD = 2  # batches that are decoded before they are asked for
@@ -89,6 +92,7 @@ class ShardLoader:
         self.bad = BadImages(steps_per_epoch * batch_size, bad_limit)
         self.dead: dict[str, str] = {}
         self.cursor = Cursor()
+        self._any_read = False
         self._stream: Iterator[tuple[dict[str, Any], Cursor]] | None = None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[dict[str, Any]]:
@@ -128,6 +132,7 @@ class ShardLoader:
 
     def _batches(self, cursor: Cursor) -> Iterator[tuple[dict[str, Any], Cursor]]:
         rows = self._rows(cursor)
+        last_good = cursor.turn
         with ThreadPoolExecutor(max(self.workers, 1)) as pool:
             while True:
                 samples: list[dict[str, Any]] = []
@@ -135,10 +140,17 @@ class ShardLoader:
                     taken = [next(rows) for _ in range(self.batch_size - len(samples))]
                     cursor = taken[-1][1]
                     decoded = (pool.map if self.workers else map)(self._sample, [row for row, _ in taken])
-                    samples += [sample for sample in decoded if sample is not None]
+                    good = [sample for sample in decoded if sample is not None]
+                    samples += good
+                    last_good = cursor.turn if good else last_good
+                    if cursor.turn > last_good + 1:
+                        raise FraZooError(f"no face of a whole pass over the shards can be read. {self.bad.report()}")
                 yield _collate(samples), cursor
 
     def _sample(self, row: Row) -> dict[str, Any] | None:
+        if FAULT in row:
+            self.bad.add(_digest(row[FAULT].encode()), row[FAULT])
+            return None
         try:
             image = decode(row["image"], self.size)
         except UNREADABLE:
@@ -182,7 +194,10 @@ class ShardLoader:
                 continue
             try:
                 rows += self.shards.read(file, self.shard_seconds)
+                self._any_read = True
             except DeadShard as error:
+                if error.alike and not self._any_read:
+                    raise FraZooError(str(error)) from error
                 if cursor.offset:
                     raise FraZooError(
                         f"shard {file} was read before the run was stopped and cannot be read now ({error}); "
@@ -224,13 +239,16 @@ def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
         "image": torch.stack([sample["image"] for sample in samples]),
         "index": torch.tensor([sample["index"] for sample in samples]),
     }
-    if all("label" in sample for sample in samples):
-        batch["label"] = torch.tensor([sample["label"] for sample in samples])
+    if any("label" in sample for sample in samples):
+        batch["label"] = torch.tensor([sample.get("label", NO_LABEL) for sample in samples])
     if all("text" in sample for sample in samples):
         batch["text"] = [sample["text"] for sample in samples]
     return batch
 
 
 def _index(image: dict[str, Any]) -> int:
-    content = image["bytes"] or str(image["path"]).encode()
+    return _digest(image["bytes"] or str(image["path"]).encode())
+
+
+def _digest(content: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") >> 2

@@ -11,6 +11,8 @@ from fra_zoo.files import TRAINING, read_mapping, read_rows
 from fra_zoo.paths import public
 from fra_zoo.weights import CONFIG, HEADS_CONFIG
 
+_MONITORED = ("probe_", "knn_", "zero_shot_", "region_mi", "region_nmi", "region_iou", "region_purity", "region_told")
+
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -38,7 +40,7 @@ class RunFacts:
     @property
     def license(self) -> str:
         """Of the weights, as the export says."""
-        return self.config["pretrained_cfg"].get("license") or "unknown"
+        return (self.config.get("pretrained_cfg") or {}).get("license") or "unknown"
 
 
 def read_facts(run: Path, export: Path) -> RunFacts:
@@ -66,6 +68,6 @@ def _mapping(file: Path) -> dict[str, Any]:
 
 
 def _monitored(run: Path) -> dict[str, float]:
+    """The last numbers of what was watched."""
     rows, _ = read_rows(run / "metrics.jsonl")
-    names = ("probe_accuracy", "knn_accuracy", "region_iou", "region_purity")
-    return {name: row[name] for row in rows for name in names if name in row}
+    return {name: value for row in rows for name, value in row.items() if name.startswith(_MONITORED)}

@@ -5,7 +5,6 @@ Importing this package registers the zoo's names with timm.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import timm
 from torch import nn
 
+from fra_zoo.broken_files import read_json
 from fra_zoo.errors import FraZooError
 from fra_zoo.models import zoo as _zoo
 from fra_zoo.models.build import check_name
@@ -127,12 +127,12 @@ def model_folder(name: str, *, optional: Sequence[str] = ()) -> Path:
 
 def _from_folder(name: str, num_classes: int | None, timm_kwargs: dict[str, Any]) -> nn.Module:
     path = model_folder(name)
+    own = read_json(path / CONFIG).get(PREPROCESSING)
     try:
         model: Any = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
     except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {error}") from error
     load_weights(model, path / WEIGHTS, fresh_classifier=num_classes is not None)
-    own = json.loads((path / CONFIG).read_text()).get(PREPROCESSING)
     if own:
         model.pretrained_cfg[PREPROCESSING] = own
     return model

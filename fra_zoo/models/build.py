@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from pathlib import Path
 from typing import Any, cast
 
 import timm
@@ -9,13 +12,39 @@ from timm.models import is_model, list_models, split_model_name_tag
 from timm.models.resnet import ResNet
 from torch import nn
 
-from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.errors import FraZooError
+from fra_zoo.paths import shown
+
+PLACES = ("hf-hub:", "local-dir:")
 
 
 def check_name(name: str) -> None:
-    """Raise `FraZooError` with the nearest name if timm and the zoo have no such model."""
-    if ":" not in name and not is_model(split_model_name_tag(name)[0]):
-        raise FraZooError(f"unknown model '{name}'; {nearest(name, list_models())}")
+    """Raise `FraZooError` if timm and the zoo have no such model, with the nearest names or where it may be."""
+    if name.startswith(PLACES) or (":" not in name and is_model(split_model_name_tag(name)[0])):
+        return
+    raise FraZooError(f"unknown model '{shown(name)[:100]}'; {_place(name) or _nearest_models(name)}")
+
+
+def _place(name: str) -> str:
+    """What a name that is a path, an address or a repository's should be written as."""
+    address = re.match(r"(?:https?://[^/]+/|hf_hub:|hf://|hf-hub/|hf:)([\w.-]+/[\w.-]+)", name)
+    if address:
+        return f"for a repository of the Hub write 'hf-hub:{address[1]}'"
+    if 0 < len(name) < 255 and ":" not in name and Path(name).is_dir():
+        return f"for a run folder or an export write 'local-dir:{shown(name)[:100]}'"
+    if Path(name).suffix in (".safetensors", ".pth", ".pt", ".bin", ".ckpt"):
+        return "for a file of weights give the architecture's name and checkpoint_path=FILE"
+    if re.fullmatch(r"[\w.-]+/[\w.-]+(@\S+)?", name):
+        return f"for a repository of the Hub write 'hf-hub:{name}', for a folder 'local-dir:FOLDER'"
+    if ":" in name:
+        return "before the ':' only hf-hub and local-dir are known: hf-hub:ORG/NAME, local-dir:FOLDER"
+    return ""
+
+
+def _nearest_models(name: str) -> str:
+    base = name.lower().partition(".")[0].replace("-", "_")
+    close = difflib.get_close_matches(base, list_models(), n=3, cutoff=0.5)
+    return f"nearest: {', '.join(close)}" if close else "timm.list_models() and fra_zoo.list_models() name them all"
 
 
 def build_backbone(name: str, image_size: int, *, zero_init_last: bool | None = None, **kwargs: Any) -> nn.Module:

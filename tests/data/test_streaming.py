@@ -64,7 +64,7 @@ def server(parquet):
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr("fra_zoo.data.shards._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("fra_zoo.data.fetching._PAUSE_SECONDS", 0.01)
 
 
 def faces(root, **options):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 import timm
 import torch
@@ -11,6 +13,7 @@ import fra_zoo
 from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub.foreign import convert_checkpoint
+from fra_zoo.weights import read_checkpoint
 from tests.test_convert import published
 
 
@@ -162,3 +165,24 @@ def test_command_line_and_bad_files(tmp_path, capsys):
         convert_checkpoint(tmp_path / "n.safetensors", tmp_path / "out3")
     with pytest.raises(FraZooError, match="unknown layout 'moco'; did you mean"):
         convert_checkpoint(tmp_path / "n.safetensors", tmp_path / "out3", layout="moco")
+
+
+class Options:
+    """A class of somebody's own code."""
+
+
+def test_options_beside_the_tensors_are_read_and_other_classes_named(tmp_path):
+    tensors = {"w": torch.ones(2)}
+    torch.save({"state_dict": tensors, "args": argparse.Namespace(lr=1.0)}, tmp_path / "plain.pth")
+    assert read_checkpoint(tmp_path / "plain.pth")["w"].sum() == 2
+    torch.save({"state_dict": tensors, "args": Options()}, tmp_path / "own.pth")
+    with pytest.raises(FraZooError, match=r"holds a \S*Options beside its tensors") as caught:
+        read_checkpoint(tmp_path / "own.pth")
+    assert not set("\x1b\n") & set(str(caught.value))
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "plain.pth").read_bytes()[:300])
+    with pytest.raises(FraZooError, match="is no whole checkpoint"):
+        read_checkpoint(tmp_path / "cut.pth")
+    for name in ("pointer.pth", "pointer.safetensors"):
+        (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\n")
+        with pytest.raises(FraZooError, match=f"{name} is a pointer of Git LFS .*git lfs pull"):
+            read_checkpoint(tmp_path / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -388,3 +390,49 @@ def test_exports_of_ours_are_read_as_they_were(tuned):
     run, model = tuned
     state = load_file(run / "export" / "model.safetensors")
     assert all(state[name].equal(value) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("gated", [False, "manual"])
+def test_a_dataset_streams_with_the_token_that_its_storage_may_not_see(hub, tmp_path, monkeypatch, gated):
+    from datasets import Dataset, Features, Image
+    from huggingface_hub import HfApi
+
+    from fra_zoo.data import create_dataset
+    from fra_zoo.data.streaming import ShardLoader
+
+    png = io.BytesIO()
+    PIL.Image.new("RGB", (9, 9)).save(png, "png")
+    rows = {"image": [{"bytes": png.getvalue(), "path": None}] * 2}
+    for split in ("train", "test"):
+        (tmp_path / "faces" / split).mkdir(parents=True)
+        Dataset.from_dict(rows, features=Features({"image": Image()})).to_parquet(tmp_path / f"faces/{split}/0.parquet")
+    api = HfApi()
+    api.create_repo("acme/faces", repo_type="dataset", private=True)
+    api.upload_folder(repo_id="acme/faces", repo_type="dataset", folder_path=tmp_path / "faces")
+    data = create_dataset("hub", "train", "acme/faces", streaming=True)
+    assert [file.rpartition("/resolve/main/")[2] for file in data.dataset.files] == ["train/0.parquet"]
+    assert len(next(ShardLoader(data, 8, 2, 1).epoch(0))["image"]) == 2
+    hub.repos["datasets/acme/faces"]["private"] = not gated
+    hub.repos["datasets/acme/faces"]["gated"] = gated
+    monkeypatch.setenv("HF_TOKEN", "hf_outsider")
+    with pytest.raises(FraZooError, match="acme/faces is gated: ask for access" if gated else "it is private and your"):
+        next(ShardLoader(data, 8, 2, 1).epoch(0))
+
+
+@pytest.mark.parametrize("file", ["config.json", "results.json", "run.json", "config.yaml"])
+def test_broken_files_of_a_run_are_named(tuned, file):
+    run, _ = tuned
+    place = run / "export" / file if file == "config.json" else run / file
+    for content, expected in (("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"), ("{", "copy it again")):
+        place.write_text(content)
+        with pytest.raises(FraZooError, match=f"{file} .*{expected}"):
+            fra_zoo.publish(run, "acme/x", dry_run=True)
+
+
+def test_metrics_that_a_kill_cut_are_read_as_far_as_they_go(pretrained):
+    from fra_zoo.hub.run_facts import read_facts
+
+    run, _ = pretrained
+    with open(run / "metrics.jsonl", "a") as file:
+        file.write('{"step": 2, "probe_accu')
+    assert read_facts(run, run / "export").monitored == {"probe_accuracy": 0.31}

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from datasets import ClassLabel, Image, load_dataset
+from datasets import load_dataset
 
+from fra_zoo.data.about import about_folder
 from fra_zoo.data.base import FaceData, MissingSplit, need_root, register_dataset
 from fra_zoo.data.folders import SPLIT_NAMES, missing_split, of_split
-from fra_zoo.data.sets.shards import about_folder, hub_shards, stream
-from fra_zoo.data.shards import find_shards
-from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.labels import LabelSpace
-from fra_zoo.paths import is_place, public
+from fra_zoo.data.labelling import Labels
+from fra_zoo.data.parquet_files import Names, find_columns
+from fra_zoo.data.parquet_rows import cast, faces, load_files
+from fra_zoo.data.sets.shards import hub_shards, stream
+from fra_zoo.data.shards import files_under, find_shards
+from fra_zoo.errors import FraZooError
+from fra_zoo.network import first_line, reason
+from fra_zoo.paths import is_place
+from fra_zoo.refusals import explain
 
 
 def detect(root: Path) -> str | None:
     """`parquet` or None."""
-    return "parquet" if root.suffix == ".parquet" or (root.is_dir() and any(root.rglob("*.parquet"))) else None
+    found = root.suffix.lower() == ".parquet" or (root.is_dir() and files_under(root, (".parquet",)))
+    return "parquet" if found else None
 
 
 @register_dataset("parquet", detect=detect)
@@ -29,23 +36,34 @@ def parquet(
     image: str = "image",
     label: str = "label",
     text: str = "text",
+    labels: Labels | None = None,
 ) -> FaceData:
-    """A Parquet file, or a folder of them: those whose name starts with the split's; without such names all is `train`.
+    """A Parquet file, or a folder of them: those in a folder of the split's name, or with it in their own.
+
+    Without such names all is `train`. Rows without an image are left out and said.
 
     Args:
         image, label, text: names of the columns; those of labels and texts may be absent.
+        labels: what the labels mean, where neither the files nor `dataset.json` say it: a label space such as
+            `affectnet7`, the class names, or a map of labels to class names.
     """
     path = need_root("parquet", root, "a Parquet file or a folder of them")
+    names = Names(image, label, text)
     if streaming:
-        return stream(find_shards(str(path)), split, (image, label, text), str(path), None)
-    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+        return stream(find_shards(str(path)), split, names, str(path), labels)
+    files = [str(path)] if path.is_file() else files_under(path, (".parquet",))
     if not files:
         raise FraZooError(f"dataset 'parquet' is empty: no .parquet file under {path}")
-    ours = of_split([str(file) for file in files], split)
+    ours = of_split(files, split, None if path.is_file() else str(path))
     if not ours:
-        raise missing_split("parquet", split, path, f"no file's name starts with {' or '.join(SPLIT_NAMES[split])}")
-    dataset = load_dataset("parquet", data_files=ours, split="train")
-    return _faces(dataset, "parquet", split, (image, label, text), "Parquet files", about_folder(str(path)))
+        raise missing_split("parquet", split, path, f"no folder and no name says {' or '.join(SPLIT_NAMES[split])}")
+    dataset, table, problems = load_files(ours, names, "parquet")
+    if left := len(files) - sum(
+        len(of_split(files, name, None if path.is_file() else str(path))) for name in SPLIT_NAMES
+    ):
+        problems = (*problems, f"{left} Parquet file(s) belong to no split and are left out")
+    found = faces(dataset, table.names, labels, about_folder(str(path)), "parquet", problems)
+    return found.as_data("parquet", split, "Parquet files", "parquet")
 
 
 @register_dataset("hub")
@@ -56,49 +74,59 @@ def hub(
     image: str = "image",
     label: str = "label",
     text: str = "text",
+    labels: Labels | None = None,
+    subset: str | None = None,
 ) -> FaceData:
-    """A dataset of the Hub by its name, such as `org/name`; `root` may be a local dataset folder as well."""
+    """A dataset of the Hub by its name, such as `org/name`; `root` may be a local dataset folder as well.
+
+    Args:
+        image, label, text, labels: as for `parquet`.
+        subset: which configuration, where the dataset has several; not for streaming.
+    """
     if root is None:
         raise FraZooError("dataset 'hub' needs root=: the dataset's name on the Hub, such as org/name")
+    names = Names(image, label, text)
     if streaming:
-        return stream(hub_shards(root), split, (image, label, text), f"Hub dataset {root}", None)
+        if os.path.isdir(root):
+            return stream(find_shards(root), split, names, root, labels)
+        files = hub_shards(root)
+        paths = of_split(list(files), split, "")
+        if not paths:
+            raise MissingSplit(f"dataset '{root}' has no shard of split '{split}': no folder and no name says it")
+        return stream([files[path] for path in paths], "train", names, f"Hub dataset {root}", labels)
+    dataset, given = _of_split(root, _load(root, subset), split), f"dataset '{root}'"
+    columns = find_columns(dataset.features.arrow_schema, names, given)
+    names_of_classes = tuple(getattr(dataset.features.get(columns.get("label", "")), "names", None) or ())
+    found = faces(cast(dataset, columns), names_of_classes, labels, {}, root)
+    return found.as_data(root, split, _from_hub(root), "hub")
+
+
+def _load(root: str, subset: str | None) -> Any:
+    """Every split of a dataset; what goes wrong is one line."""
+    try:
+        return load_dataset(root, name=subset)
+    except Exception as error:
+        message = explain(error, root, kind="dataset")
+        if message is None and "Config name is missing" in str(error):
+            message = f"dataset '{root}' has several subsets: {_configs(error)}; give subset=NAME"
+        raise FraZooError(message or f"dataset '{root}' cannot be loaded: {_why(error)}") from error
+
+
+def _why(error: BaseException) -> str:
+    """HF Datasets wraps what went wrong in "an error occurred": the cause says more."""
+    return reason(error) if type(error).__name__.startswith("DatasetGeneration") else first_line(error)
+
+
+def _configs(error: BaseException) -> str:
+    return str(error).partition("[")[2].partition("]")[0].replace("'", "")[:200]
+
+
+def _of_split(root: str, loaded: Any, split: str) -> Any:
     for name in SPLIT_NAMES[split]:
-        try:
-            dataset = load_dataset(root, split=name)
-            return _faces(dataset, root, split, (image, label, text), _from_hub(root), {})
-        except ValueError as error:
-            if "split" not in str(error):
-                raise FraZooError(f"dataset '{root}' cannot be loaded: {error}") from error
-        except (OSError, RuntimeError) as error:
-            raise FraZooError(f"dataset '{root}' cannot be loaded: {str(error).splitlines()[0]}") from error
-    raise MissingSplit(f"dataset '{root}' has no split '{split}'")
+        if name in loaded:
+            return loaded[name]
+    raise MissingSplit(f"dataset '{root}' has no split '{split}'; it has {', '.join(loaded)}")
 
 
 def _from_hub(root: str) -> str:
     return "a local dataset folder" if is_place(root, place=True) else f"Hub dataset {root}"
-
-
-def _faces(
-    dataset: Any, name: str, split: str, names: tuple[str, str, str], source: str, about: dict[str, Any]
-) -> FaceData:
-    image, label, text = names
-    columns = list(dataset.features or {})
-    if image not in columns:
-        raise FraZooError(f"dataset '{name}' has no column '{image}'; {nearest(image, columns)} Give image=COLUMN")
-    dataset = dataset.cast_column(image, Image(decode=False))
-    dataset = dataset if image == "image" else dataset.rename_column(image, "image")
-    if text in columns and text != "text":
-        dataset = dataset.rename_column(text, "text")
-    space = None
-    if label in columns:
-        feature = dataset.features[label]
-        if isinstance(feature, ClassLabel):
-            space = LabelSpace(Path(name).name, tuple(feature.names))
-        elif about.get("classes"):
-            space = LabelSpace(about["label_space"], tuple(about["classes"]))
-        if space is not None and label != "label":
-            dataset = dataset.rename_column(label, "label")
-    license = about.get("license", "unknown: that of the images")
-    if about:
-        source = f"{public(about['source'])}, converted to {source}"
-    return FaceData(dataset, about.get("name", name), split, space, license, source, "parquet")
