@@ -19,8 +19,8 @@ from fra_zoo.train.config import PretrainConfig, TrainConfig
 from fra_zoo.train.optim import build_optimizer
 from fra_zoo.train.plan import make_plan, micro_batch
 from fra_zoo.train.run_folder import RunFolder
-from fra_zoo.train.settings import Settings
 from fra_zoo.train.schedule import learning_rate
+from fra_zoo.train.settings import Settings
 
 RECIPE = Recipe("lars", lr_per_256=0.4, weight_decay=1e-6, warmup_epochs=10, epochs=100, batch_size=512)
 
