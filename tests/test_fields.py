@@ -104,7 +104,7 @@ def test_keywords_are_checked_as_words_are(call, expected):
 def test_yaml_and_words_are_checked(tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text("weight_decay: -1\n")
-    with pytest.raises(FraZooError, match="^config: weight_decay must be at least 0, got -1$"):
+    with pytest.raises(FraZooError, match=r"^config: weight_decay must be at least 0, got -1$"):
         parse([PretrainConfig], read_words([f"--config={file}"]))
     (config,) = parse([PretrainConfig], read_words(["--config", str(file), "--weight_decay", "1e-4"]))
     assert config.weight_decay == 1e-4
