@@ -52,7 +52,7 @@ def read_facts(run: Path, export: Path) -> RunFacts:
     training = _mapping(run / TRAINING)
     about = _mapping(run / "run.json")
     if "command" in about:
-        about["command"] = shlex.join(public(word) for word in shlex.split(about["command"]))
+        about["command"] = shlex.join(map(_for_others, shlex.split(about["command"])))
     training |= {"run": about} if about else {}
     return RunFacts(
         _mapping(export / CONFIG),
@@ -61,6 +61,14 @@ def read_facts(run: Path, export: Path) -> RunFacts:
         _monitored(run),
         _mapping(export / HEADS_CONFIG),
     )
+
+
+def _for_others(word: str) -> str:
+    """A word of a command, `--key=VALUE` too, without a path of this machine; a recipe's place is the same for all."""
+    if word.startswith("recipes/"):
+        return word
+    key, equals, value = word.partition("=")
+    return f"{key}={public(value)}" if equals and key.startswith("--") else public(word)
 
 
 def _mapping(file: Path) -> dict[str, Any]:

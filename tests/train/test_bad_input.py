@@ -33,7 +33,7 @@ def fails(capsys, *words):
         (["pretrain", "--precision", "bf61"], "precision 'bf61' is unknown; did you mean 'bf16'?"),
         (["pretrain", "--streaming", "--steps_per_epoch", "3", "--cache", "ram"], "streaming and cache exclude"),
         (["pretrain", "--streaming"], "streaming needs steps_per_epoch"),
-        (["pretrain", "--regions", "1"], "regions 1 is too few"),
+        (["pretrain", "--regions", "1"], "config: regions must be at least 2 and at most 4096, got 1"),
         (["pretrain", "--preset", "oficial"], "unknown preset 'oficial'; did you mean 'official'?"),
         (["pretrain", "--config", "none.yaml"], "no such file: none.yaml"),
         (["evaluate", "--evaluators", "prob"], "unknown evaluator 'prob'; did you mean 'probe'?"),

@@ -47,5 +47,5 @@ def test_a_measured_rate_and_too_little_memory(capsys):
 
 
 def test_an_unknown_gpu_is_named():
-    with pytest.raises(FraZooError, match="unknown gpu 'a10'; did you mean 'a100'"):
+    with pytest.raises(FraZooError, match="config: gpu 'a10' is unknown; did you mean 'a100'"):
         plan_words(["--gpu", "a10"])

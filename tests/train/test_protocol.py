@@ -105,9 +105,9 @@ def test_checksums_say_whether_the_split_is_the_same():
 
 
 def test_bad_shares():
-    with pytest.raises(FraZooError, match="label_fraction 0 is not above 0"):
+    with pytest.raises(FraZooError, match="label_fraction must be above 0 and at most 1, got 0"):
         FinetuneConfig(label_fraction=0.0)
-    with pytest.raises(FraZooError, match="is not above 0 and at most 1"):
+    with pytest.raises(FraZooError, match=r"share must be above 0 and at most 1, got 1\.5"):
         stratified_rows(np.zeros(3, dtype=int), 1.5, 0)
     with pytest.raises(FraZooError, match="protocol 'strct' is unknown; did you mean 'strict'"):
         FinetuneConfig(protocol="strct")
