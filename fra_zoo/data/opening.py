@@ -161,7 +161,7 @@ def _full_scale(image: PIL.Image.Image, values: NDArray[Any]) -> float:
 
 def _tag(image: PIL.Image.Image, number: int) -> int | None:
     """The first value of a tag of TIFF, or None."""
-    value = getattr(image, "tag_v2", {}).get(number)
+    value: Any = getattr(image, "tag_v2", {}).get(number)
     return value[0] if isinstance(value, tuple) and value else value
 
 
