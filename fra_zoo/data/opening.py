@@ -159,9 +159,9 @@ def _full_scale(image: PIL.Image.Image, values: NDArray[Any]) -> float:
     raise UnreadableImage(f"it holds values up to {high:g}, whose white is not known")
 
 
-def _tag(image: PIL.Image.Image, number: int) -> int | None:
-    """The first value of a tag of TIFF, or None."""
-    value: Any = getattr(image, "tag_v2", {}).get(number)
+def _tag(image: PIL.Image.Image, number: int) -> Any:
+    """The first value of a tag of TIFF, a number, or None."""
+    value = getattr(image, "tag_v2", {}).get(number)
     return value[0] if isinstance(value, tuple) and value else value
 
 
