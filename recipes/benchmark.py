@@ -22,7 +22,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -138,13 +137,15 @@ def predictions(config: BenchmarkConfig) -> None:
 
     from fra_zoo.data import create_dataset
     from fra_zoo.data.inspect import recognise
+    from fra_zoo.data.opening import image_bytes
+    from fra_zoo.paths import user_path
     from fra_zoo.predict import Predictor
 
-    name, _ = recognise(Path(config.photos or ""))
+    name, _ = recognise(user_path(config.photos or "", "photos"))
     rows = create_dataset(name, "train", config.photos).dataset
     chosen = np.linspace(0, len(rows) - 1, min(config.images, len(rows))).round().astype(int).tolist()
     photos = [rows[row]["image"] for row in chosen]
-    files = [photo["bytes"] or Path(photo["path"]).read_bytes() for photo in photos]
+    files = [image_bytes(photo) for photo in photos]
     predictor = Predictor(config.model, detector=config.detector)
     sides: dict[str, Callable[[list[bytes]], int]] = {
         "fra_zoo": lambda part: sum(bool(one.faces) for one in predictor.stream(part))

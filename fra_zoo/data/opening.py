@@ -159,8 +159,8 @@ def _full_scale(image: PIL.Image.Image, values: NDArray[Any]) -> float:
     raise UnreadableImage(f"it holds values up to {high:g}, whose white is not known")
 
 
-def _tag(image: PIL.Image.Image, number: int) -> int | None:
-    """The first value of a tag of TIFF, or None."""
+def _tag(image: PIL.Image.Image, number: int) -> Any:
+    """The first value of a tag of TIFF, a number, or None."""
     value = getattr(image, "tag_v2", {}).get(number)
     first: Any = value[0] if isinstance(value, tuple) and value else value
     return first

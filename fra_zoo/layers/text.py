@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.paths import user_path
 
 LENGTH = 77
 BYTES = "bytes"
@@ -43,7 +44,7 @@ def load_tokenizer(source: str) -> tuple[Tokenize, int, int]:
         return byte_tokens, _END + 1, _END
     from transformers import AutoTokenizer
 
-    tokenizer: Any = _loaded(AutoTokenizer, source, "tokenizer")
+    tokenizer: Any = _loaded(AutoTokenizer, str(user_path(source, "tokenizer")), "tokenizer")
 
     def tokenize(texts: Sequence[str]) -> Tensor:
         return tokenizer(

@@ -23,7 +23,7 @@ def detect(root: Path) -> str | None:
     """`identity folders`, or None."""
     for split in ("train", "test"):
         names = subfolders(split_folder(_base(root), split))
-        if 2 * sum(_IDENTITY.fullmatch(name) is not None for name in names) > len(names):
+        if names and 2 * sum(_IDENTITY.fullmatch(name) is not None for name in names) >= len(names):
             return "identity folders"
     return None
 
