@@ -130,8 +130,8 @@ def _check(folder: Path) -> None:
     if "num_classes" in config.get("model_args", {}):
         raise FraZooError(f"{folder}/{CONFIG} has model_args.num_classes, on which transformers fails; export it again")
     require_finite(read_safetensors(folder / WEIGHTS), WEIGHTS)
-    create_model(f"local-dir:{folder}")  # says what does not fit, where timm gives a list
     try:
+        create_model(f"local-dir:{folder}")  # says what does not fit, where timm gives a list
         model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
     except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise FraZooError(f"the export does not load in timm: {str(error).splitlines()[0]}; export it again") from error
