@@ -32,6 +32,8 @@ def own_connections():
 
     def close():
         close_session()
+        if fetching._client.cache_info().currsize:
+            fetching._client().close()
         fetching._client.cache_clear()
 
     close()
