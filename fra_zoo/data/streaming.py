@@ -170,15 +170,13 @@ class ShardLoader:
                 coming = fetcher.submit(self._load, following)
                 nothing_since = 0 if rows else nothing_since + 1
                 if nothing_since > len(self.windows(cursor.turn)):
-                    raise FraZooError(
-                        f"no shard can be read; the last was {self._last_dead()}; see that the server or disk is there"
-                    )
+                    raise FraZooError(f"no shard can be read; the last was {self._last_dead()}")
                 for place in range(cursor.offset, len(rows)):
                     done = place + 1 == len(rows)
                     yield rows[place], following if done else replace(cursor, offset=place + 1)
 
     def _last_dead(self) -> str:
-        return " ".join(list(self.dead.items())[-1]) if self.dead else "empty"
+        return ": ".join(list(self.dead.items())[-1]) if self.dead else "empty"
 
     def _after(self, cursor: Cursor) -> Cursor:
         if cursor.window + 1 < len(self.windows(cursor.turn)):

@@ -28,9 +28,17 @@ def own_connections():
     """The client keeps connections open, to the server of the test before as well."""
     from huggingface_hub.utils import close_session
 
-    close_session()
+    from fra_zoo.data import fetching
+
+    def close():
+        close_session()
+        if fetching._client.cache_info().currsize:
+            fetching._client().close()
+        fetching._client.cache_clear()
+
+    close()
     yield
-    close_session()
+    close()
 
 
 @pytest.fixture
