@@ -32,7 +32,8 @@ os.environ |= {
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+_ALONE = "PYTEST_XDIST_WORKER" not in os.environ  # several workers share the cores
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2" if _ALONE else "1")))
 REPOSITORY = Path(__file__).parents[1]
 
 
