@@ -44,7 +44,10 @@ def _place(name: str) -> str:
 def _nearest_models(name: str) -> str:
     base = name.lower().partition(".")[0].replace("-", "_")
     close = difflib.get_close_matches(base, list_models(), n=3, cutoff=0.5)
-    return f"nearest: {', '.join(close)}" if close else "timm.list_models() and fra_zoo.list_models() name them all"
+    more = f" or {' or '.join(close[1:])}" if close[1:] else ""
+    return (
+        f"did you mean '{close[0]}'{more}?" if close else "timm.list_models() and fra_zoo.list_models() name them all"
+    )
 
 
 def build_backbone(name: str, image_size: int, *, zero_init_last: bool | None = None, **kwargs: Any) -> nn.Module:
