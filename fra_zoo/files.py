@@ -36,9 +36,9 @@ def read_mapping(file: Path) -> dict[str, Any]:
         raise
     except (ValueError, yaml.YAMLError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise FraZooError(f"{shown(file)} is damaged ({reason}); put back a whole copy") from error
+        raise FraZooError(f"{shown(file)} is damaged ({reason}); copy it again") from error
     if not isinstance(content, dict):
-        raise FraZooError(f"{shown(file)} is damaged: it holds no keys and values; put back a whole copy")
+        raise FraZooError(f"{shown(file)} is damaged: it holds no keys and values; copy it again")
     return content
 
 

@@ -75,7 +75,7 @@ def _unsafe(error: Exception) -> str:
     refused = re.search(r"GLOBAL ([\w.]+)", text) or re.search(r"[Uu]nsupported (?:class|operand)[: ]+([\w.]+)", text)
     if refused:
         return (
-            f"holds a {refused[1]} beside its tensors, and reading that may run code; where you trust "
+            f"cannot be read safely: it holds a {refused[1]} beside its tensors, which may run code; where you trust "
             "it, save the tensors alone: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
         )
     lines = text.strip().splitlines()

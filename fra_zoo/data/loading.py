@@ -41,7 +41,9 @@ class Faces(Dataset[dict[str, Any]]):
         self.data, self.size, self.center_crop = data, size, center_crop
         self._rows = data.dataset
         present = [name for name in COLUMNS if name in self._rows.column_names]
-        self.columns = {name: self._numbers(name) for name in present if name != "label" or data.labels is not None}
+        if data.labels is None and "label" in present and not self._rows.features["label"].dtype.startswith("int"):
+            present.remove("label")  # words that nobody gave a meaning
+        self.columns = {name: self._numbers(name) for name in present}
         texts = self._rows[TEXT][:] if TEXT in self._rows.column_names else None
         self.texts: list[str] | None = None if texts is None else [text or "" for text in texts]
 

@@ -22,23 +22,25 @@ class Found:
     Attributes:
         images: every image, a folder's own before those of its folders, by name.
         hidden, again, closed: folders left out: hidden ones, links to what is read already, those that may not be read.
-        others: files left out, by their suffix.
+        others: names of the files left out.
     """
 
     images: list[Path] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
+    others: list[str] = field(default_factory=list)
 
     def problems(self) -> tuple[str, ...]:
         """One line for each kind of thing that is left out."""
-        kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in self.others.most_common(5))
+        suffixes = Counter(os.path.splitext(name)[1].lower() or "without a suffix" for name in self.others)
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
+        some = f"{', '.join(self.others[:3])}{', …' if len(self.others) > 3 else ''}"
         return (
             *problem("hidden folder(s) are left out", self.hidden),
             *problem("link(s) to folders that are read already are left out", self.again),
             *problem("folder(s) may not be read and are left out", self.closed),
-            *((f"{self.others.total()} file(s) that are no image are left out: {kinds}",) if kinds else ()),
+            *((f"{len(self.others)} file(s) that are no image are left out: {kinds} ({some})",) if kinds else ()),
         )
 
 
@@ -91,7 +93,7 @@ def _enter(parent: str, names: list[str], seen: set[tuple[int, int]], links: deq
     return now
 
 
-def _images(parent: str, files: list[str], others: Counter[str]) -> list[Path]:
+def _images(parent: str, files: list[str], others: list[str]) -> list[Path]:
     images = []
     for name in sorted(files):
         if is_hidden(name):
@@ -99,7 +101,7 @@ def _images(parent: str, files: list[str], others: Counter[str]) -> list[Path]:
         if name.lower().endswith(SUFFIXES):
             images.append(Path(parent, name))
         else:
-            others[shown(os.path.splitext(name)[1].lower())] += 1
+            others.append(shown(name))
     return images
 
 

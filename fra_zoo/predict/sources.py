@@ -24,7 +24,7 @@ from fra_zoo.predict.video import VIDEOS, video_frames
 _FORMS = "give a path, bytes, a file, an image, an array, a tensor, or a list of these"
 _log = logging.getLogger(__name__)
 
-Wanted = Callable[[str, "int | None", "Stamp | None"], bool]
+Wanted = Callable[[str, int | None, Stamp | None], bool]
 
 
 def is_video(source: Any) -> bool:

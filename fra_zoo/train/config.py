@@ -25,7 +25,7 @@ class TrainConfig(Options):
     seed: int = option(0, "of weights, order and augmentation", SEED)
     epochs: Optional[int] = option(None, "default: the recipe's", COUNT)
     max_steps: Optional[int] = option(None, "stop after this many steps, schedules unchanged", COUNT, may_change=True)
-    batch_size: Optional[int] = option(None, "over all processes; default: the recipe's", at_least=2)
+    batch_size: Optional[int] = option(None, "over all processes; default: the recipe's", COUNT)
     accumulate: int = option(1, "micro-batches in a step", COUNT)
     optimizer: Optional[str] = option(None, "default: the recipe's", choices=("lars", "adamw", "adam", "sgd"))
     schedule: Optional[str] = option(

@@ -9,6 +9,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.methods import create_method
 from fra_zoo.models.build import build_backbone
+from tests.methods import complete
 
 BACKBONES = {
     "resnet18": 64,
@@ -35,7 +36,7 @@ def test_methods_run_over_a_backbone(name):
         options = SMALL if method_name == "byol" else {**SMALL, "dim": 16, "decoder_heads": 4}
         method = create_method(method_name, backbone, image_size=size, **options)
         method.backbone.zero_grad()
-        out = method({"views": views})
+        out = method(complete(method, views))
         out["loss"].backward()
         assert out["loss"].isfinite()
         gradients = [p.grad for p in method.backbone.parameters() if p.grad is not None]

@@ -40,7 +40,7 @@ def test_a_file_like_object_is_one_image(photo):
             assert np.array_equal(frame.pixels, PIXELS)
         assert next(iter(frames(file))).source == str(photo)
     (frame,) = frames(io.BytesIO(b"no image\nat all"))
-    assert frame.error == "cannot identify image file"
+    assert frame.error == "not an image, or of a format that is not read here"
     with pytest.raises(FraZooError, match=r"gives str instead of bytes; open it with mode 'rb'"):
         list(frames(io.StringIO("text")))
 
