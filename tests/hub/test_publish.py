@@ -419,7 +419,7 @@ def test_a_dataset_streams_with_the_token_that_its_storage_may_not_see(hub, tmp_
         next(ShardLoader(data, 8, 2, 1).epoch(0))
 
 
-@pytest.mark.parametrize("file", ["config.json", "results.json", "run.json", "config.yaml"])
+@pytest.mark.parametrize("file", ["config.json", "results.json", "run.json", "training.json"])
 def test_broken_files_of_a_run_are_named(tuned, file):
     run, _ = tuned
     place = run / "export" / file if file == "config.json" else run / file
