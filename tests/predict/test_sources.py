@@ -88,7 +88,9 @@ def test_what_a_folder_leaves_out_is_said(photo, caplog):
         assert len(list(frames(photo.parent))) == 1
     assert "1 .mp4, 1 .txt (clip.mp4, notes.txt)" in caplog.text
     photo.unlink()
-    with pytest.raises(FraZooError, match=r"no image .* under .*; 2 file\(s\) that are no image are left out: 1 .mp4, 1 .txt"):
+    with pytest.raises(
+        FraZooError, match=r"no image .* under .*; 2 file\(s\) that are no image are left out: 1 .mp4, 1 .txt"
+    ):
         list(frames(photo.parent))
 
 
