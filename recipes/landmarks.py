@@ -4,7 +4,7 @@ python recipes/landmarks.py --dataset parquet --root LFW --yunet yunet_n_320_320
 
 The network's file is OpenCV Zoo's or libfacedetection.train's (MIT); it needs OpenCV
 (`pip install 'fra-zoo[predict]'`).
-One CPU core: 115 photos a second at 250 px. Photos in which no face is found have no line.
+2 CPU cores: 115 photos a second at 250 px. Photos in which no face is found have no line.
 """
 
 import io

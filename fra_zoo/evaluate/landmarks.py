@@ -37,8 +37,8 @@ def landmark_score(
         (x,) = make_views(batch["image"].to(device), [view.clean()], seed=0, epoch=0, index=batch["index"])
         maps = task.regions(x).float().cpu()
         found.append(regions_at(maps, points[batch["index"]]))
-        usage.append(torch.bincount(maps.argmax(1).flatten(), minlength=maps.shape[1]))
-    return agreement(torch.cat(found), torch.stack(usage).sum(0))
+        usage.append(F.one_hot(maps.argmax(1), maps.shape[1]).sum(0))
+    return agreement(torch.cat(found), torch.stack(usage).sum(0), points)
 
 
 def regions_at(heatmaps: Float[Tensor, "b n h w"], points: Float[Tensor, "b k 2"]) -> Int[Tensor, "b k"]:
@@ -47,22 +47,34 @@ def regions_at(heatmaps: Float[Tensor, "b n h w"], points: Float[Tensor, "b k 2"
     return values[:, :, :, 0].argmax(1)
 
 
-def agreement(found: Int[Tensor, "faces k"], usage: Int[Tensor, " n"]) -> dict[str, float]:
+def agreement(
+    found: Int[Tensor, "faces k"], usage: Int[Tensor, "h w n"], points: Float[Tensor, "faces k 2"]
+) -> dict[str, float]:
     """Share of faces on which a landmark lies in the region where it mostly lies.
 
-    `landmark_agreement` is the mean over the landmarks and `landmark_chance` what points at random would have: the
-    share of the largest region. `landmark_regions` counts the regions that are the usual one of some landmark:
-    agreement is worth little where all landmarks lie in one. Then each landmark's own agreement.
+    `landmark_agreement` is the mean over the landmarks. Beside it: `landmark_fixed`, what the same regions as fixed
+    places would have, each cell given to the region that it mostly belongs to (on aligned faces that is much: regions
+    follow the faces by as much as they are above it); `landmark_chance`, what points at random would have, the share of
+    the largest region; `landmark_regions`, in how many regions the landmarks usually lie: agreement is worth little
+    where it is one. Then each landmark's own agreement.
 
     Args:
         found: region at each landmark of each face.
-        usage: cells of all faces that each region is strongest in.
+        usage: how often each cell of the map belongs to each region.
+        points: the landmarks, (x, y) in shares of the image.
     """
-    count = F.one_hot(found, len(usage)).sum(0)  # (k, regions)
-    each = count.amax(1) / len(found)
+    regions = usage.shape[2]
+    fixed = F.one_hot(usage.argmax(2), regions).permute(2, 0, 1).float().expand(len(points), -1, -1, -1)
+    each = _usual_share(found, regions)
     return {
         "landmark_agreement": each.mean().item(),
-        "landmark_chance": (usage.max() / usage.sum()).item(),
-        "landmark_regions": float(len(count.argmax(1).unique())),
+        "landmark_fixed": _usual_share(regions_at(fixed, points), regions).mean().item(),
+        "landmark_chance": (usage.sum((0, 1)).max() / usage.sum()).item(),
+        "landmark_regions": float(len(found.mode(0).values.unique())),
         **{f"landmark_{name}": share.item() for name, share in zip(POINTS, each, strict=True)},
     }
+
+
+def _usual_share(found: Int[Tensor, "faces k"], regions: int) -> Float[Tensor, " k"]:
+    """For each landmark, the share of faces on which it lies in its usual region."""
+    return F.one_hot(found, regions).sum(0).amax(1) / len(found)

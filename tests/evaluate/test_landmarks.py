@@ -21,10 +21,14 @@ def test_the_region_at_a_point():
 
 def test_agreement_counts_the_usual_region_of_each_landmark():
     found = torch.tensor([[0, 0, 1, 2, 2], [0, 0, 1, 2, 2], [0, 1, 1, 2, 0], [0, 2, 1, 2, 1]])
-    numbers = agreement(found, torch.tensor([50, 30, 20]))
+    usage = torch.tensor([[[50, 0, 0], [0, 30, 20]]])  # two cells: the left one region 0's, the right one region 1's
+    points = torch.tensor([0.2, 0.3, 0.4, 0.6, 0.9])[None, :, None].repeat(4, 1, 2)
+    points[:2, 0, 0] = 0.9  # on two faces the first landmark lies in the right cell
+    numbers = agreement(found, usage, points)
     assert [numbers[f"landmark_{name}"] for name in POINTS] == [1.0, 0.5, 1.0, 1.0, 0.5]
     assert numbers["landmark_agreement"] == pytest.approx(0.8)
     assert numbers["landmark_chance"] == pytest.approx(0.5)
+    assert numbers["landmark_fixed"] == pytest.approx((0.5 + 1 + 1 + 1 + 1) / 5)
     assert numbers["landmark_regions"] == 3
 
 
