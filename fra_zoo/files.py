@@ -29,11 +29,9 @@ def read_mapping(file: Path) -> dict[str, Any]:
     Raises:
         FraZooError: if it is missing, damaged or no mapping.
     """
+    text = read_text(file)
     try:
-        text = read_text(file)
         content = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except FraZooError:
-        raise
     except (ValueError, yaml.YAMLError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FraZooError(f"{shown(file)} is damaged ({reason}); copy it again") from error

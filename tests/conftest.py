@@ -29,11 +29,13 @@ os.environ |= {
     "NO_PROXY": "127.0.0.1",
 }
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the cores: a run within one has one of them
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-_ALONE = "PYTEST_XDIST_WORKER" not in os.environ  # several workers share the cores
-torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2" if _ALONE else "1")))
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 REPOSITORY = Path(__file__).parents[1]
 
 

@@ -66,9 +66,11 @@ print(faults() - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are glibc's")
 def test_freed_memory_is_kept_for_the_next_step(repository):
-    def faults(how):
+    def faults(how, **environment):
         command = [sys.executable, "-c", _FAULTS, how]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+        env = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")} | environment
         return int(subprocess.run(command, cwd=repository, env=env, capture_output=True, check=True).stdout)
 
-    assert faults("keep") < 100 < 10_000 < faults("leave")
+    # By itself glibc moves its threshold with what was freed, and whether it gives the heap's end back depends on what
+    # lies there; held at its first value it gives every tensor back.
+    assert faults("keep") < 100 < 10_000 < faults("leave", MALLOC_MMAP_THRESHOLD_=str(128 << 10))

@@ -134,7 +134,7 @@ class FaceData:
         if not empty:
             return self
         if self.labels is not None and "label" in self.dataset.column_names:
-            labels = numbers["label"][:]
+            labels = label_numbers(self.dataset, f"dataset '{self.name}' {self.split}").tolist()
             texts = [text or caption(label, self.labels) for text, label in zip(texts, labels, strict=True)]
             return replace(self, dataset=self.dataset.remove_columns("text").add_column("text", texts))
         if len(empty) == len(texts):

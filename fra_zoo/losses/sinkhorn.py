@@ -25,6 +25,16 @@ def sinkhorn(scores: Float[Tensor, "samples n"], iterations: int = 3) -> Float[T
 
 
 @torch.no_grad()
+def sinkhorn_across(logits: Float[Tensor, "b n h w"], iterations: int = 3) -> Float[Tensor, "b n h w"]:
+    """Assignments balanced over the cells of the whole batch, by `sinkhorn` on their softmax; 0 iterations are that."""
+    scores = logits.softmax(1)
+    if not iterations:
+        return scores
+    rows = sinkhorn(scores.permute(0, 2, 3, 1).flatten(0, 2), iterations)
+    return rows.view(len(scores), *scores.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
 def sinkhorn_within(logits: Float[Tensor, "b n h w"], iterations: int = 3) -> Float[Tensor, "b n h w"]:
     """Assignments of every face by itself: each region is used alike over the face's cells, each cell sums to 1.
 

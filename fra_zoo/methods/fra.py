@@ -35,7 +35,7 @@ from fra_zoo.losses.region import (
     region_usage_entropy,
     relation_cross_entropy,
 )
-from fra_zoo.losses.sinkhorn import sinkhorn, sinkhorn_within
+from fra_zoo.losses.sinkhorn import sinkhorn_across, sinkhorn_within
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
 from fra_zoo.task import Batch, Recipe
 from fra_zoo.views.places import carry
@@ -281,15 +281,8 @@ class FRA(MomentumMethod):
 
     def _assignments(self, similarity: Tensor) -> Float[Tensor, "b n h w"]:
         """The target's assignments of pixels to regions, balanced."""
-        config = self.config
-        logits = similarity / config.teacher_temperature
-        if config.balance == "face":
-            return sinkhorn_within(logits, config.balance_teacher)
-        teacher = logits.softmax(1)
-        if not config.balance_teacher:
-            return teacher
-        balanced = sinkhorn(_rows(teacher), config.balance_teacher)
-        return balanced.view(len(teacher), *teacher.shape[2:], -1).permute(0, 3, 1, 2)
+        balanced = sinkhorn_within if self.config.balance == "face" else sinkhorn_across
+        return balanced(similarity / self.config.teacher_temperature, self.config.balance_teacher)
 
 
 def _rows(maps: Float[Tensor, "b n h w"]) -> Float[Tensor, "pixels n"]:

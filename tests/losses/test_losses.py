@@ -19,7 +19,7 @@ from fra_zoo.losses.region import (
     region_usage_entropy,
     relation_cross_entropy,
 )
-from fra_zoo.losses.sinkhorn import sinkhorn, sinkhorn_within
+from fra_zoo.losses.sinkhorn import sinkhorn, sinkhorn_across, sinkhorn_within
 
 
 def cosine(a, b):
@@ -100,6 +100,17 @@ def test_sinkhorn_within_one_face_is_sinkhorn_on_its_pixels():
     logits = torch.randn(1, 4, 3, 5, dtype=torch.float64)
     rows = sinkhorn(logits.softmax(1).permute(0, 2, 3, 1).flatten(0, 2), 3)
     torch.testing.assert_close(sinkhorn_within(logits, 3).permute(0, 2, 3, 1).flatten(0, 2), rows)
+
+
+def test_sinkhorn_across_balances_the_batch_and_not_its_faces():
+    """Face 0 is for region 0 by 4 nats, face 1 is undecided: sharing the batch evenly leaves each with 2."""
+    logits = torch.zeros(2, 2, 3, 3, dtype=torch.float64)
+    logits[0, 0] = 4.0
+    q = sinkhorn_across(logits, iterations=200)
+    share = torch.sigmoid(torch.tensor(2.0, dtype=torch.float64))
+    torch.testing.assert_close(q[0], torch.stack([share, 1 - share]).view(2, 1, 1).expand(2, 3, 3))
+    torch.testing.assert_close(q[1], q[0].flip(0))
+    torch.testing.assert_close(sinkhorn_across(logits, iterations=0), logits.softmax(1))
 
 
 def test_sinkhorn_within_stands_extreme_logits():
