@@ -17,7 +17,7 @@ from fra_zoo.data.splits import shared_folder
 
 arrow: Any = pyarrow.compute  # its functions are made at import
 LOOKED_AT = 512  # images whose content is read
-_COLUMNS = ("label", "votes", "target", "text", "box")
+_COLUMNS = ("label", "votes", "target", "text", "box", "center_crop")
 _BATCH = 4096
 _WHAT = {
     "names": "under other names or in another order",

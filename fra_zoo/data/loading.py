@@ -34,7 +34,7 @@ class Faces(Dataset[dict[str, Any]]):
     """Map-style decoding of a `FaceData`; a bad image gives its place to the next readable one.
 
     Items hold `image` uint8 (3, size, size), `index`, `bad` (the row that could not be read, or -1) and the data's
-    `label`, `votes`, `target` and `text`.
+    `label`, `votes`, `target` and `text`. A row's own `box` and `center_crop` say what is cut out (`decode`).
     """
 
     def __init__(self, data: FaceData, size: int, center_crop: float = 1.0) -> None:
@@ -69,7 +69,8 @@ class Faces(Dataset[dict[str, Any]]):
             readable %= len(self)
             try:
                 content = self._rows[readable]
-                image = decode(content["image"], self.size, self.center_crop, content.get("box"))
+                crop = content.get("center_crop") or self.center_crop
+                image = decode(content["image"], self.size, crop, content.get("box"))
             except UNREADABLE as error:
                 why = why or str(error)
                 continue

@@ -262,6 +262,7 @@ _FITS: dict[str, Callable[[pa.DataType], bool]] = {
     "votes": lambda type: _is_list(type) and types.is_integer(type.value_type),
     "target": lambda type: _is_list(type) and types.is_floating(type.value_type),
     "box": _numbers,
+    "center_crop": _is_number,
     "identity": lambda type: types.is_integer(type) or _is_text(type),
     "number": types.is_integer,
     "mask": types.is_struct,
