@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import tempfile
 from pathlib import Path
@@ -17,12 +19,14 @@ def _free_port() -> int:
 # huggingface_hub reads these once, at its import: every test speaks to a Hub of its own, at this port, or to none.
 HUB_PORT = _free_port()
 _OWN = {"FRA_ZOO_DATA"}
+_HOME = tempfile.mkdtemp(prefix="fra_zoo-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 for _name in [name for name in os.environ if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_", "FRA_ZOO_"))]:
     if _name not in _OWN:
         del os.environ[_name]
 os.environ |= {
     "HF_ENDPOINT": f"http://127.0.0.1:{HUB_PORT}",
-    "HF_HOME": tempfile.mkdtemp(prefix="fra_zoo-tests-"),
+    "HF_HOME": _HOME,
     "HF_HUB_DISABLE_XET": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",

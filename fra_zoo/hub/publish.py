@@ -55,13 +55,13 @@ def publish(
         FraZooError: if the source is no whole export, or for anything that the Hub refuses.
     """
     staged = Path(tempfile.mkdtemp(prefix="fra_zoo-publish-"))
+    kept = False
     try:
         stage(source, repo_id, staged)
-        if dry_run:
-            return str(staged)
-        return _upload(staged, repo_id, private, revision)
+        kept = dry_run
+        return str(staged) if dry_run else _upload(staged, repo_id, private, revision)
     finally:
-        if not dry_run:
+        if not kept:
             shutil.rmtree(staged, ignore_errors=True)
 
 

@@ -10,34 +10,38 @@ from fra_zoo.methods import list_methods
 from fra_zoo.train.pretrain import pretrain
 
 pytestmark = pytest.mark.slow
-FACES = ["--dataset_args", '{"size": 48, "count": 2000}', "--image_size", "48", "--cache", "ram", "--tracker", "none"]
-RUN = [
-    "--optimizer",
-    "adamw",
-    "--weight_decay",
-    "0.05",
-    "--batch_size",
-    "64",
-    "--warmup_epochs",
-    "1",
-    "--save_every",
-    "99",
-]
-RESNET = ["--backbone", "test_resnet", "--backbone_args", '{"output_stride": 8}', "--crop_min", "0.4", "--lr", "2e-3"]
+RUN = ["--optimizer", "adamw", "--weight_decay", "0.05", "--warmup_epochs", "1", "--save_every", "99"]
+RUN += ["--cache", "ram", "--tracker", "none", "--probe_images", "2000", "--evaluate_every", "0", "--log_every", "50"]
+SMALL = ["--dataset_args", '{"size": 32, "count": 2000}', "--image_size", "32", "--lr", "2e-3"]
+LARGE = ["--dataset_args", '{"size": 48, "count": 2000}', "--image_size", "48", "--batch_size", "64"]
+RESNET = ["--backbone", "test_resnet", "--backbone_args", '{"output_stride": 8}', "--crop_min", "0.4"]
+SHORT = [*SMALL, *RESNET, "--batch_size", "32", "--dim", "64", "--hidden_dim", "256"]
 VIT = ["--backbone", "test_vit", "--backbone_args", '{"patch_size": 8, "global_pool": "avg"}', "--crop_min", "0.4"]
 SETTINGS = {
-    "byol": [*RESNET, "--epochs", "10", "--dim", "64", "--hidden_dim", "256", "--momentum", "0.99"],
-    "fra": [*RESNET, "--epochs", "10", "--dim", "64", "--hidden_dim", "256", "--momentum", "0.99"],
-    "moco_v2": [*RESNET, "--epochs", "6", "--dim", "64", "--queue", "1024", "--momentum", "0.99"],
-    "moco_v3": [*RESNET, "--epochs", "8", "--dim", "64", "--hidden_dim", "256"],
+    "byol": [*SHORT, "--epochs", "10", "--momentum", "0.95"],
+    "fra": [*SHORT, "--epochs", "5", "--momentum", "0.95"],
+    "moco_v2": [
+        *LARGE,
+        *RESNET,
+        "--epochs",
+        "6",
+        "--lr",
+        "2e-3",
+        "--dim",
+        "64",
+        "--queue",
+        "1024",
+        "--momentum",
+        "0.99",
+    ],
+    "moco_v3": [*SHORT, "--epochs", "6"],
     "mae": [
-        *(*VIT, "--epochs", "20", "--lr", "4e-3", "--mask_ratio", "0.6"),
+        *(*LARGE, *VIT, "--epochs", "20", "--lr", "4e-3", "--mask_ratio", "0.6"),
         *("--decoder_dim", "64", "--decoder_depth", "1", "--decoder_heads", "4"),
     ],
     "farl": [
-        *("--backbone", "test_vit", "--backbone_args", '{"patch_size": 4, "global_pool": "avg"}', "--lr", "2e-3"),
-        *("--dataset_args", '{"size": 32, "count": 2000}', "--image_size", "32", "--epochs", "7"),
-        *("--dim", "64", "--mim_layers", "1"),
+        *("--backbone", "test_vit", "--backbone_args", '{"patch_size": 4, "global_pool": "avg"}'),
+        *(*SMALL, "--batch_size", "64", "--epochs", "7", "--dim", "64", "--mim_layers", "1"),
         *("--text_width", "64", "--text_layers", "1", "--text_heads", "4"),
     ],
 }
@@ -46,8 +50,7 @@ GAIN = 0.012  # of probe accuracy on 1 745 held-out labelled faces, whose standa
 
 @pytest.mark.parametrize("name", list_methods())
 def test_features_beat_untrained_ones(name, tmp_path):
-    words = ["--method", name, *FACES, *RUN, *SETTINGS.get(name, RESNET), "--evaluate_every", "0"]
-    pretrain([*words, "--probe_images", "2000", "--log_every", "50", "--output", str(tmp_path)])
+    pretrain(["--method", name, *RUN, *SETTINGS.get(name, SHORT), "--output", str(tmp_path)])
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     untrained, *_, trained = [row["probe_accuracy"] for row in rows if "probe_accuracy" in row]
     print(f"{name}: probe accuracy {untrained:.4f} untrained, {trained:.4f} trained")

@@ -66,9 +66,10 @@ def fer2013(split: str, root: str | None = None, streaming: bool = False) -> Fac
     if file is not None:
         if layout == "train.csv" and split != "train":
             raise missing_split("fer2013", split, folder, "Kaggle's test.csv has no labels; get fer2013.csv")
-        faces = list(read_faces(file, USAGES[split]))
-        images = [{"bytes": face.png, "path": None} for face in faces]
-        labels, problems = [face.emotion for face in faces], ()
+        images, labels, problems = [], [], ()
+        for face in read_faces(file, USAGES[split]):
+            images.append({"bytes": face.png(), "path": None})
+            labels.append(face.emotion)
     else:
         part = split_folder(folder, split)
         if part is None:

@@ -129,7 +129,7 @@ def _from_csv(folder: Path, usage: str) -> Dataset:
         if label["usage"].lower() != face.usage.lower():
             raise label.error(f"a face of {label['usage']}, of {face.usage} in fer2013.csv, {_FIT};")
         if face.usage == usage and label["image name"]:
-            images.append({"bytes": face.png, "path": None})
+            images.append({"bytes": face.png(), "path": None})
             names.append(label["image name"])
             votes.append([label.whole(column, 0) for column in _VOTES])
     return Dataset.from_dict({"image": images, "name": names, "votes": votes}, features=FEATURES)
