@@ -16,7 +16,7 @@ USAGE = """fra-zoo: a model zoo for faces
   fra-zoo finetune  [--config FILE] [--key value ...]
   fra-zoo evaluate  [--config FILE] [--key value ...]
   fra-zoo plan      --method NAME --backbone NAME --images N --gpus N [--gpu NAME] [--measure true]
-  fra-zoo predict PHOTO_OR_FOLDER_OR_VIDEO --model MODEL [--out FILE] [--picture FILE] [--regions METHOD]
+  fra-zoo predict PHOTO_OR_FOLDER_OR_VIDEO [--model MODEL] [--out FILE] [--picture FILE] [--regions METHOD]
   fra-zoo info MODEL
   fra-zoo export MODEL --onnx FILE
   fra-zoo convert CHECKPOINT OUT [--layout NAME] [--backbone NAME]

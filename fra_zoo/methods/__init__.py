@@ -10,6 +10,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import SIDE, checked
 from fra_zoo.methods.base import METHODS, Method
 from fra_zoo.methods.loading import load_method
+from fra_zoo.models.zoo import ZOO
 
 __all__ = ["Method", "create_method", "list_methods", "load_method"]
 
@@ -32,8 +33,8 @@ def create_method(
     """A self-supervised method over any backbone.
 
     Args:
-        name: a registered method, such as `fra` or `byol`; or `hf-hub:ORG/NAME[@REVISION]` or `local-dir:FOLDER` of a
-            pre-trained one, with its backbone and heads.
+        name: a registered method, such as `fra` or `byol`; or a pre-trained one with its backbone and heads: a zoo name
+            that has weights, such as `fra_resnet18`, `hf-hub:ORG/NAME[@REVISION]` or `local-dir:FOLDER`.
         backbone: any timm or zoo name, or a module.
         image_size: side of the views in pixels.
         preset: a named set of options, such as FRA's `official`.
@@ -43,7 +44,7 @@ def create_method(
     Raises:
         FraZooError: for an unknown name or option, or a backbone that has no usable dense map at this size.
     """
-    if ":" in name:
+    if ":" in name or name.partition(".")[0] in ZOO:
         if backbone is not None or options:
             raise FraZooError(f"'{name}' brings its backbone and options; give the name alone")
         return load_method(name)

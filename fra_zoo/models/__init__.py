@@ -25,7 +25,7 @@ _LOCAL = "local-dir:"
 
 
 def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
-    """Names of the zoo that match a shell pattern; with `pretrained`, only published weights, as `name.tag`."""
+    """Names of the zoo that match a shell pattern; with `pretrained`, the weights that there are, as `name.tag`."""
     return _zoo.list_zoo(pattern, pretrained)
 
 
@@ -42,9 +42,9 @@ def create_model(
     Args:
         name: `fra_resnet50`, `fra_resnet50.TAG`, any timm name, `local-dir:FOLDER`, where the folder is an export or a
             run folder, or `hf-hub:ORG/NAME[@REVISION]`; weights of a folder or a repository are always loaded.
-        pretrained: load the published weights. Those of the zoo's names come from the organisation that the variable
-            FRA_ZOO_ORG names: a company may set its own.
-        num_classes: of a fresh classifier; 0 is none. By default none for the zoo's names, and a folder's own.
+        pretrained: load the weights of a name. Those of the zoo's names come with the package, or from the organisation
+            of the Hub that the variable FRA_ZOO_ORG names: a company may set its own.
+        num_classes: of a fresh classifier; 0 is none. By default that of the weights, if they have one.
         checkpoint_path: a safetensors file of this architecture; its classifier is left out if it is of another size
             and `num_classes` was given.
         **timm_kwargs: passed to timm.
@@ -56,8 +56,8 @@ def create_model(
             or weights without a classifier where `num_classes` was not given.
     """
     asked = num_classes is not None
-    if pretrained and (repository := _zoo.repository(name)):
-        name = f"{PREFIX}{repository}"
+    if pretrained:
+        name = _zoo.source(name) or name
     if name.startswith((_LOCAL, PREFIX)):
         return _from_folder(name, num_classes, timm_kwargs)
     check_name(name)
@@ -111,9 +111,11 @@ def model_folder(name: str, *, optional: Sequence[str] = ()) -> Path:
     """The folder that holds a model: a run's export, an export itself, or a repository of the Hub in the cache.
 
     Args:
-        name: a path, `local-dir:PATH`, or `hf-hub:ORG/NAME[@REVISION]`.
+        name: a path, `local-dir:PATH`, `hf-hub:ORG/NAME[@REVISION]`, or a zoo name that has weights.
         optional: files to fetch from a repository besides, if it has them.
     """
+    if not Path(name).is_dir():
+        name = _zoo.source(name) or name
     if name.startswith(PREFIX):
         return fetch(name, optional=optional)
     folder = name.removeprefix(_LOCAL)

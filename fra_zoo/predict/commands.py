@@ -35,7 +35,9 @@ SHOWN = 24
 class PredictConfig(Options):
     """Options of `predict`."""
 
-    model: str | None = option(None, "run, export, zoo name with weights, or hf-hub:ORG/NAME", place=True)
+    model: str | None = option(
+        None, "run, export, zoo name with weights, or hf-hub:ORG/NAME; default: the one in the package", place=True
+    )
     detector: str = option("haar", "haar, yunet, center or none")
     regions: str | None = option(None, "a pre-trained method whose heatmaps are drawn", place=True)
     out: str | None = option(None, "table to write: .csv, .jsonl or .parquet; resumable", private=True)
@@ -54,10 +56,8 @@ class ExportConfig(Options):
 
 def predict_words(words: Sequence[str]) -> None:
     """Predict as the words say, and print a table."""
-    (source,), rest = place_words(words, "predict PHOTO_OR_FOLDER_OR_VIDEO --model MODEL", 1)
+    (source,), rest = place_words(words, "predict PHOTO_OR_FOLDER_OR_VIDEO", 1)
     (config,) = parse([PredictConfig], rest)
-    if config.model is None:
-        raise FraZooError("predict needs --model: a run folder, an export, or hf-hub:ORG/NAME")
     path = source_path(source)
     picture = _picture(config.picture, path)
     if config.out:

@@ -20,7 +20,7 @@ from fra_zoo.models import create_model
 from fra_zoo.models.build import check_name
 from fra_zoo.models.finite import require_finite, require_finite_answer
 from fra_zoo.models.preprocessing import clean_view, load_size, own_preprocessing
-from fra_zoo.models.zoo import ZOO
+from fra_zoo.models.zoo import ZOO, classifiers
 from fra_zoo.paths import shown, user_path
 from fra_zoo.predict.crop import cut
 from fra_zoo.predict.detect import Found, make_detector
@@ -37,8 +37,8 @@ class Predictor:
     """Expressions of the faces in photos and videos.
 
     Args:
-        model: a zoo name with published weights, a run folder or an export, or `hf-hub:ORG/NAME[@REVISION]`; it needs
-            a classifier with class names.
+        model: a zoo name with weights, a run folder or an export, or `hf-hub:ORG/NAME[@REVISION]`; it needs a
+            classifier with class names. By default the one that comes with the package.
         detector: `haar` (offline), `yunet` (better; fetched from the Hub once), `center`, `none`, or a function of an
             RGB array (h, w, 3) that gives boxes (x, y, width, height).
         regions: a pre-trained method (run, export or `hf-hub:`) whose heatmaps are added to each face.
@@ -55,7 +55,7 @@ class Predictor:
     @checked
     def __init__(
         self,
-        model: str | Path,
+        model: str | Path | None = None,
         *,
         detector: Any = "haar",
         regions: str | Path | None = None,
@@ -64,6 +64,7 @@ class Predictor:
         batch_size: Annotated[int, COUNT] = 64,
         device: str | torch.device | None = None,
     ) -> None:
+        model = default_classifier() if model is None else model
         require_expressions(str(model))
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model: Any = load_classifier(str(model)).to(self.device, memory_format=torch.channels_last)
@@ -178,6 +179,16 @@ class Predictor:
     def _see(self, faces: Tensor, view: Any) -> Tensor:
         (x,) = make_views(faces.to(self.device), [view], seed=0, epoch=0, index=torch.arange(len(faces)))
         return x
+
+
+def default_classifier() -> str:
+    """The name of the classifier that comes with the package; `FraZooError` if none does."""
+    first = next(iter(classifiers()), None)
+    if first is None:
+        raise FraZooError(
+            "no classifier comes with the package yet; give a model: a run folder, an export, or hf-hub:ORG/NAME"
+        )
+    return first
 
 
 def load_classifier(name: str) -> Any:

@@ -1,0 +1,67 @@
+"""Weights that come with the package: one folder `pretrained/NAME.TAG/` each, as it is on the Hub.
+
+A folder that is there is a tag of its name; there is no list of them. Pre-trained backbones come before classifiers, so
+that a name without a tag is the backbone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.files import read_mapping
+from fra_zoo.weights import CONFIG, WEIGHTS
+
+FOLDER = Path(__file__).parent / "pretrained"
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A set of weights in the package.
+
+    Attributes:
+        folder: an export: `config.json`, `model.safetensors`, and perhaps heads.
+        config: what `config.json` says; empty if it cannot be read, which loading then says.
+    """
+
+    folder: Path
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tag(self) -> str:
+        """What stands after the dot."""
+        return self.folder.name.partition(".")[2]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes; none for a backbone."""
+        return tuple(self.config.get("label_names") or ())
+
+    @property
+    def model_args(self) -> dict[str, Any]:
+        """What the architecture was built with, such as `output_stride`."""
+        return dict(self.config.get("model_args") or {})
+
+    @property
+    def cfg(self) -> dict[str, Any]:
+        """timm's configuration of it, with the file of its weights."""
+        labels = {"label_names": self.labels} if self.labels else {}
+        own = dict(self.config.get("pretrained_cfg") or {})
+        own.pop("tag", None)
+        return {**own, **labels, "num_classes": len(self.labels), "file": str(self.folder / WEIGHTS)}
+
+
+def embedded(name: str, folder: Path = FOLDER) -> dict[str, Embedded]:
+    """The embedded weights of a zoo name, by tag; backbones first."""
+    found = [_read(place) for place in sorted(folder.glob(f"{name}.*")) if place.is_dir()]
+    return {one.tag: one for one in sorted(found, key=lambda one: bool(one.labels))}
+
+
+def _read(folder: Path) -> Embedded:
+    try:
+        return Embedded(folder, read_mapping(folder / CONFIG))
+    except FraZooError:
+        return Embedded(folder)
