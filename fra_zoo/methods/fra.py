@@ -78,7 +78,7 @@ class FRAConfig(MomentumConfig):
     dropout: float = option(0.1, at_least=0, below=1)
     beta: float = option(10.0, range=POSITIVE)
     global_weight: float = option(0.5, range=PROBABILITY)
-    relation_weight: float = option(4.0, range=WEIGHT)
+    relation_weight: float = option(8.0, range=WEIGHT)
     tie_views: bool = True
     student_temperature: float = option(0.1, range=POSITIVE)
     teacher_temperature: float = option(0.02, range=POSITIVE)
