@@ -10,7 +10,8 @@ from fra_zoo.config import parse, place_words
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import SIDE, Options, option
 from fra_zoo.hub.foreign import convert_checkpoint
-from fra_zoo.hub.publish import publish
+from fra_zoo.hub.publish import publish, publish_embedded, stage
+from fra_zoo.paths import output_folder, shown
 
 
 @dataclass
@@ -18,6 +19,9 @@ class PublishConfig(Options):
     """Options of `publish`."""
 
     repo: str | None = option(None, "ORG/NAME")
+    all: str | None = option(None, "ORG: publish every set of weights that comes with the package")
+    half: bool = option(False, "filters and matrices in float16")
+    to: str | None = option(None, "an empty folder to write the repository to, instead of the Hub", private=True)
     private: bool = option(False, "make the repository private, if it is made now")
     revision: str | None = option(None, "a tag to put on the commit")
     dry_run: bool = option(False, "write and check everything, and leave the Hub alone")
@@ -42,14 +46,31 @@ def convert_words(words: Sequence[str]) -> None:
 
 def publish_words(words: Sequence[str]) -> None:
     """Publish as the words say."""
+    if words and words[0].startswith("--"):
+        (config,) = parse([PublishConfig], list(words))
+        if config.all is None:
+            raise FraZooError("publish needs a run: publish RUN_OR_EXPORT --repo ORG/NAME; or --all ORG")
+        for where in publish_embedded(config.all, private=config.private, dry_run=config.dry_run):
+            print(f"{'would be published' if config.dry_run else 'published and compared bit for bit'}: {where}")
+        return
     (source,), rest = place_words(words, "publish RUN_OR_EXPORT --repo ORG/NAME", 1)
     (config,) = parse([PublishConfig], rest)
+    if config.to is not None:
+        folder = output_folder(config.to, "--to")
+        if any(folder.iterdir()):
+            raise FraZooError(f"--to {shown(folder)} is not empty; give an empty folder")
+        stage(source, config.repo or folder.name, folder, half=config.half)
+        print(_listing(folder))
+        return
     if config.repo is None:
         raise FraZooError("publish needs --repo ORG/NAME")
-    where = publish(source, config.repo, private=config.private, revision=config.revision, dry_run=config.dry_run)
+    more = {"private": config.private, "revision": config.revision, "half": config.half}
+    where = publish(source, config.repo, dry_run=config.dry_run, **more)  # pyright: ignore[reportArgumentType]
     if config.dry_run:
-        for file in sorted(Path(where).iterdir()):
-            print(f"{file.stat().st_size:>12} {file.name}")
-        print(f"nothing was uploaded; what would be is in {where}")
+        print(f"{_listing(Path(where))}\nnothing was uploaded; what would be is in {where}")
     else:
         print(f"published and compared bit for bit: {where}")
+
+
+def _listing(folder: Path) -> str:
+    return "\n".join(f"{file.stat().st_size:>12} {file.name}" for file in sorted(folder.iterdir()))

@@ -20,11 +20,13 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import named
 from fra_zoo.files import TRAINING, read_mapping
 from fra_zoo.hub.card import write_card
-from fra_zoo.hub.run_facts import read_facts
+from fra_zoo.hub.half import halve
+from fra_zoo.hub.run_facts import MONITORED, read_facts
 from fra_zoo.methods import load_method
 from fra_zoo.methods.base import METHODS
 from fra_zoo.models import create_model
 from fra_zoo.models.finite import require_finite, require_finite_answer
+from fra_zoo.models.zoo import EMBEDDED
 from fra_zoo.paths import is_place, shown, user_path
 from fra_zoo.remote import PREFIX, fetch, hub_errors
 from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_folder, read_safetensors
@@ -34,7 +36,13 @@ _OPTIONAL = (HEADS, HEADS_CONFIG, TRAINING, "results.json", *PICTURES)
 
 
 def publish(
-    source: str | Path, repo_id: str, *, private: bool = False, revision: str | None = None, dry_run: bool = False
+    source: str | Path,
+    repo_id: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+    half: bool = False,
+    dry_run: bool = False,
 ) -> str:
     """Publish a run folder or an export; the same call again repeats an upload that broke off.
 
@@ -46,6 +54,7 @@ def publish(
         repo_id: `ORG/NAME`.
         private: make the repository private, if it is made now.
         revision: a tag to put on the commit.
+        half: keep filters and matrices in float16, which halves the files.
         dry_run: write and check everything, and leave the Hub alone.
 
     Returns:
@@ -57,7 +66,7 @@ def publish(
     staged = Path(tempfile.mkdtemp(prefix="fra_zoo-publish-"))
     kept = False
     try:
-        stage(source, repo_id, staged)
+        stage(source, repo_id, staged, half=half)
         kept = dry_run
         return str(staged) if dry_run else _upload(staged, repo_id, private, revision)
     finally:
@@ -65,7 +74,15 @@ def publish(
             shutil.rmtree(staged, ignore_errors=True)
 
 
-def stage(source: str | Path, repo_id: str, folder: Path) -> None:
+def publish_embedded(organisation: str, *, private: bool = False, dry_run: bool = False) -> list[str]:
+    """Publish every set of weights that comes with the package as `ORG/NAME.TAG`; see `publish`."""
+    found = [one.folder for tags in EMBEDDED.values() for one in tags.values()]
+    if not found:
+        raise FraZooError("no weights come with the package yet; publish a run: fra-zoo publish RUN --repo ORG/NAME")
+    return [publish(one, f"{organisation}/{one.name}", private=private, dry_run=dry_run) for one in found]
+
+
+def stage(source: str | Path, repo_id: str, folder: Path, *, half: bool = False) -> None:
     """Write what will be published to `folder`, and load it the ways that people will."""
     run = user_path(source, "the run or export")
     export = export_folder(run)
@@ -78,10 +95,13 @@ def stage(source: str | Path, repo_id: str, folder: Path) -> None:
     for name in ("results.json", *PICTURES):
         if (run / name).is_file():
             shutil.copyfile(run / name, folder / name)
+    if half:
+        halve(folder)
     if (export / HEADS_CONFIG).is_file():
         _refuse_places(export / HEADS_CONFIG)
     facts = read_facts(run, export)
-    (folder / TRAINING).write_text(json.dumps(_readable(facts.training), indent=2) + "\n")
+    training = facts.training | ({MONITORED: facts.monitored} if facts.monitored else {})
+    (folder / TRAINING).write_text(json.dumps(_readable(training), indent=2) + "\n")
     _check(folder)
     write_card(facts, repo_id, folder)
     _hold_no_path(folder, run)

@@ -11,7 +11,8 @@ from fra_zoo.files import TRAINING, read_mapping, read_rows
 from fra_zoo.paths import public
 from fra_zoo.weights import CONFIG, HEADS_CONFIG
 
-_MONITORED = ("probe_", "knn_", "zero_shot_", "region_mi", "region_nmi", "region_iou", "region_purity", "region_told")
+MONITORED = "monitored"  # of training.json in a published folder, which has no metrics.jsonl
+_WATCHED = ("probe_", "knn_", "zero_shot_", "region_mi", "region_nmi", "region_iou", "region_purity", "region_told")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def read_facts(run: Path, export: Path) -> RunFacts:
         FraZooError: if one of its files is damaged.
     """
     training = _mapping(run / TRAINING)
+    monitored = training.pop(MONITORED, {})
     about = _mapping(run / "run.json")
     if "command" in about:
         about["command"] = shlex.join(map(_for_others, shlex.split(about["command"])))
@@ -58,7 +60,7 @@ def read_facts(run: Path, export: Path) -> RunFacts:
         _mapping(export / CONFIG),
         training,
         _mapping(run / "results.json"),
-        _monitored(run),
+        _monitored(run) or monitored,
         _mapping(export / HEADS_CONFIG),
     )
 
@@ -78,4 +80,4 @@ def _mapping(file: Path) -> dict[str, Any]:
 def _monitored(run: Path) -> dict[str, float]:
     """The last numbers of what was watched."""
     rows, _ = read_rows(run / "metrics.jsonl")
-    return {name: value for row in rows for name, value in row.items() if name.startswith(_MONITORED)}
+    return {name: value for row in rows for name, value in row.items() if name.startswith(_WATCHED)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import signal
@@ -20,6 +21,7 @@ import fra_zoo
 from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.methods import load_method
+from fra_zoo.models.embedded import Embedded
 from tests.hub.conftest import classifier
 
 NOW = {"headers": {"Retry-After": "0"}}
@@ -145,6 +147,66 @@ def test_the_zoos_names_come_from_the_organisation_that_is_set(hub, tuned, monke
     assert loaded.conv1.weight.equal(model.conv1.weight)
     with pytest.raises(FraZooError, match=r"no repository acme/fra_resnet18 at "):
         fra_zoo.create_model("fra_resnet18", pretrained=True)
+
+
+def test_half_the_size_and_the_same_everywhere(tuned, tmp_path, capsys):
+    run, model = tuned
+    folder = tmp_path / "test_resnet.tuned"
+    main(["publish", str(run), "--to", str(folder), "--half", "true"])
+    assert "model.safetensors" in capsys.readouterr().out
+    state = load_file(folder / "model.safetensors")
+    own = model.state_dict()
+    assert {value.dtype for value in state.values() if value.ndim > 1} == {torch.float16}
+    assert all(value.equal(own[key]) for key, value in state.items() if value.ndim < 2)
+    assert all(torch.equal(value, own[key].half()) for key, value in state.items() if value.ndim > 1)
+    x = torch.randn(2, 3, 48, 48)
+    ours = fra_zoo.create_model(f"local-dir:{folder}").eval()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), model(x), rtol=0.02, atol=0.02)
+        torch.save((x, ours(x)), tmp_path / "expected.pt")
+    code = f"""
+import sys, torch
+sys.modules["fra_zoo"] = None
+import timm
+from transformers import AutoModelForImageClassification
+x, expected = torch.load({str(tmp_path / "expected.pt")!r})
+with torch.no_grad():
+    theirs = timm.create_model("local-dir:{folder}", pretrained=True).eval()(x)
+    torch.testing.assert_close(theirs, expected, rtol=0, atol=0)
+    model = AutoModelForImageClassification.from_pretrained({str(folder)!r}).eval()
+    torch.testing.assert_close(model(x).logits, expected, rtol=0, atol=0)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+    with pytest.raises(SystemExit):
+        main(["publish", str(run), "--to", str(folder)])
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_a_published_folder_keeps_what_was_watched(pretrained, tmp_path):
+    run, method = pretrained
+    main(["publish", str(run), "--to", str(tmp_path / "first" / "test_resnet.e1")])
+    main(["publish", str(tmp_path / "first" / "test_resnet.e1"), "--to", str(tmp_path / "test_resnet.e1"), "--half"])
+    for folder in (tmp_path / "first" / "test_resnet.e1", tmp_path / "test_resnet.e1"):
+        assert "probe accuracy, on held-out faces during pre-training: 0.3100" in (folder / "README.md").read_text()
+    x = torch.randn(1, 3, 64, 64)
+    again = load_method(tmp_path / "test_resnet.e1")
+    torch.testing.assert_close(again.regions(x), method.regions(x), rtol=0, atol=0.05)
+
+
+def test_what_comes_with_the_package_is_published_in_one_go(hub, tuned, tmp_path, monkeypatch, capsys):
+    module = importlib.import_module("fra_zoo.hub.publish")  # `fra_zoo.hub.publish` itself is the function
+    monkeypatch.setattr(module, "EMBEDDED", {"test_resnet": {}})
+    with pytest.raises(FraZooError, match="no weights come with the package"):
+        module.publish_embedded("acme")
+    folders = [tmp_path / name for name in ("test_resnet.tuned", "test_resnet.other")]
+    for folder in folders:
+        main(["publish", str(tuned[0]), "--to", str(folder)])
+    monkeypatch.setattr(module, "EMBEDDED", {"test_resnet": {one.name: Embedded(one) for one in folders}})
+    main(["publish", "--all", "acme"])
+    assert capsys.readouterr().out.count("published and compared bit for bit") == 2
+    for folder in folders:
+        loaded = fra_zoo.create_model(f"hf-hub:acme/{folder.name}").state_dict()
+        assert all(value.equal(loaded[key]) for key, value in load_file(folder / "model.safetensors").items())
 
 
 def test_dry_run_leaves_the_hub_alone(hub, tuned, capsys):
