@@ -25,6 +25,7 @@ from fra_zoo.hub import export_model
 from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.labels import FERPLUS
 from fra_zoo.methods import create_method
+from fra_zoo.models import zoo
 from fra_zoo.predict import Face, Predictor
 from fra_zoo.predict.crop import cut, square
 from fra_zoo.predict.detect import Found, without_doubles
@@ -278,7 +279,8 @@ def test_a_killed_video_run_ends_with_the_rows_of_a_whole_one(export, tmp_path):
     assert (tmp_path / "cut.csv").read_text() == (tmp_path / "whole.csv").read_text()
 
 
-def test_command_line(export, photo, video, tmp_path, capsys):
+def test_command_line(export, photo, video, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(zoo, "EMBEDDED", {name: {} for name in zoo.ZOO})
     words = ["--model", str(export), "--detector", "center"]
     main(["predict", str(photo), *words, "--picture", str(tmp_path / "p.png")])
     out = capsys.readouterr().out
@@ -291,7 +293,7 @@ def test_command_line(export, photo, video, tmp_path, capsys):
     main(["info", str(export)])
     assert "classes: neutral, happiness" in capsys.readouterr().out
     for bad, expected in [
-        (["predict", str(photo)], "predict needs --model"),
+        (["predict", str(photo)], "no classifier comes with the package yet; give a model"),
         (["predict"], "usage: fra-zoo predict"),
         (["export", str(export)], "export needs --onnx"),
         (["predict", str(photo), "--model", "resnet81"], "unknown model 'resnet81'"),
