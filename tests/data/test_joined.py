@@ -107,18 +107,8 @@ def test_a_wrong_part_is_one_line(tmp_path, parts, said):
 
 def test_pretraining_on_joined_faces(framed, tmp_path):
     parts = json.dumps({"parts": [{"name": "imagefolder", "root": "framed", "center_crop": 0.5}, DRAWN]})
-    words = [
-        "--dataset",
-        "joined",
-        "--root",
-        str(framed),
-        "--dataset_args",
-        parts,
-        "--backbone",
-        "test_resnet",
-        "--backbone_args",
-        '{"output_stride": 8}',
-    ]
+    words = ["--dataset", "joined", "--root", str(framed), "--dataset_args", parts]
+    words += ["--backbone", "test_resnet", "--backbone_args", '{"output_stride": 8}']
     words += ["--method", "byol", "--image_size", "32", "--batch_size", "5", "--epochs", "1", "--dim", "16"]
     run = pretrain([*words, "--hidden_dim", "16", "--tracker", "none", "--output", str(tmp_path / "run")])
     assert (run.export / "model.safetensors").is_file()

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from timm.models import generate_default_cfgs
 
 import fra_zoo
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub import export_model
+from fra_zoo.hub.half import halve
 from fra_zoo.labels import FERPLUS
 from fra_zoo.models import zoo
 from fra_zoo.models.embedded import embedded
@@ -40,9 +41,8 @@ def package(tmp_path, monkeypatch):
     export_model(method.backbone, tmp_path / TAG, view=ViewSpec(64), heads=method.heads(), heads_config=about)
     classifier = fra_zoo.create_model(NAME, num_classes=8)
     export_model(classifier, tmp_path / READER, view=ViewSpec(48), labels=FERPLUS)
-    for file in tmp_path.glob("*/*.safetensors"):
-        half = {key: value.half() if value.is_floating_point() else value for key, value in load_file(file).items()}
-        save_file(half, file, {"format": "pt"})
+    for folder in (TAG, READER):
+        halve(tmp_path / folder)
     register(monkeypatch, tmp_path)
     return tmp_path
 
