@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Any
 
 from torch import nn
 
 from fra_zoo.config import fill_options
 from fra_zoo.fer.base import OBJECTIVES, Objective
+from fra_zoo.fer.tuning import Tuning
 from fra_zoo.fields import SIDE, checked
 from fra_zoo.votes import ferplus_targets
 
-__all__ = ["Objective", "create_objective", "ferplus_targets", "list_objectives"]
+__all__ = ["Objective", "Tuning", "create_objective", "ferplus_targets", "list_objectives"]
 
 
 def list_objectives(pattern: str = "*") -> list[str]:
@@ -25,9 +27,6 @@ def create_objective(
     model: nn.Module,
     *,
     image_size: Annotated[int, SIDE],
-    linear: bool = False,
-    decay_all: bool = False,
-    augmentation: str | None = None,
     **options: Any,
 ) -> Objective:
     """A supervised objective over a timm classifier.
@@ -36,12 +35,13 @@ def create_objective(
         name: a registered objective, such as `majority` or `dmue`.
         model: a timm model with a linear classifier.
         image_size: side of the view in pixels.
-        linear, decay_all, augmentation: see `Objective`.
-        **options: fields of the objective's `Config`.
+        **options: fields of the objective's `Config` and of `Tuning`: augmentation, mixup, layer-wise decay.
 
     Raises:
         FraZooError: for an unknown name or option, or a model that the objective cannot take.
     """
     objective = OBJECTIVES.get(name)
+    shared = {field.name for field in fields(Tuning)} & options.keys()
+    tuning = Tuning(**{name: options.pop(name) for name in shared})
     config = fill_options(objective.Config, options)
-    return objective(model, image_size, config, linear=linear, decay_all=decay_all, augmentation=augmentation)
+    return objective(model, image_size, config, tuning)

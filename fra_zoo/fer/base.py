@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.fer import mixup
 from fra_zoo.fer.augmentation import AUGMENTATIONS
+from fra_zoo.fer.tuning import Tuning
 from fra_zoo.fields import Options
+from fra_zoo.layers.ema import average_update, frozen_copy
 from fra_zoo.models.preprocessing import is_photometric
 from fra_zoo.registry import Registry
 from fra_zoo.task import Batch, Recipe, Task
@@ -59,9 +63,7 @@ class Objective(Task):
         model: a timm model with a linear classifier.
         image_size: side of the view in pixels.
         config: the objective's own options.
-        linear: train the classifier alone; everything else is frozen, its norms in evaluation mode.
-        decay_all: weight decay on norms and biases too, as the FRA protocol has it.
-        augmentation: `ferplus`, `fra` or `dmue` instead of the objective's own.
+        tuning: how it is trained, whatever the loss; see `Tuning`.
 
     Attributes:
         scheme: how FER+ votes become training targets (`fra_zoo.votes.SCHEMES`).
@@ -75,32 +77,33 @@ class Objective(Task):
     augmentation: ClassVar[str] = "ferplus"
     recipe = FERPLUS_RECIPE
 
-    def __init__(
-        self,
-        model: nn.Module,
-        image_size: int,
-        config: Any,
-        *,
-        linear: bool = False,
-        decay_all: bool = False,
-        augmentation: str | None = None,
-    ) -> None:
+    def __init__(self, model: nn.Module, image_size: int, config: Any, tuning: Tuning | None = None) -> None:
         super().__init__()
-        self.model, self.config = model, config
-        self.linear, self.decay_all = linear, decay_all
+        self.model, self.config, self.tuning = model, config, tuning or Tuning()
         cfg = cast(Any, model).pretrained_cfg
-        name = augmentation or self.augmentation
+        name = self.tuning.augmentation or self.augmentation
         if name not in AUGMENTATIONS:
             raise FraZooError(f"unknown augmentation '{name}'; {nearest(name, AUGMENTATIONS)}")
         view = AUGMENTATIONS[name](image_size)
         self.views = (view.gray() if is_photometric(model) else view.normalised(tuple(cfg["mean"]), tuple(cfg["std"])),)
-        if linear:
+        if self.tuning.linear:
             model.requires_grad_(False)
             cast(Any, model).get_classifier().requires_grad_(True)
+        self.average = frozen_copy(model) if self.tuning.weight_average else None
+
+    def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
+        return {mixup.SHARE: mixup.draw_share(keys, self.tuning.mixup)} if self.tuning.mixup else {}
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
+        if mixup.SHARE in batch:
+            return self._blended(batch, mixup.partners(batch), batch[mixup.SHARE])
         logits = self.model(batch["views"][0]).float()
         return {"loss": self.loss(logits, batch), "train_accuracy": top1(logits, batch["label"])}
+
+    def _blended(self, batch: Batch, other: Batch, share: Tensor) -> dict[str, Tensor]:
+        logits = self.model(mixup.blend(batch["views"][0], other["views"][0], share)).float()
+        loss = mixup.blend(self.loss(logits, batch), self.loss(logits, other), share)
+        return {"loss": loss, "train_accuracy": top1(logits, batch["label"])}
 
     def loss(self, logits: Float[Tensor, "b c"], batch: Batch) -> Float[Tensor, ""]:
         """What an objective of one classifier and one loss says; others write their own `forward`."""
@@ -116,20 +119,32 @@ class Objective(Task):
 
     def train(self, mode: bool = True) -> Objective:
         super().train(mode)
-        if self.linear:
+        if self.tuning.linear:
             self.model.eval()
         return self
 
+    def after_step(self, step: int, total_steps: int) -> None:
+        if self.average is not None:
+            average_update(self.average, self.model, min(self.tuning.weight_average, (1 + step) / (10 + step)))
+
+    def param_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        tuning = self.tuning
+        if tuning.layer_decay == 1.0:
+            return super().param_groups(weight_decay)
+        return param_groups_layer_decay(
+            self.model, weight_decay, layer_decay=tuning.layer_decay, weight_decay_exclude_1d=not tuning.decay_all
+        )
+
     def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
-        return not self.decay_all and super().is_plain(name, parameter)
+        return not self.tuning.decay_all and super().is_plain(name, parameter)
 
     def probabilities(self, images: Tensor) -> Tensor:
         """Class probabilities (b, c)."""
-        return self.model(images).float().softmax(1)
+        return self.classifier()(images).float().softmax(1)
 
     def classifier(self) -> nn.Module:
-        """What was trained, as a plain timm classifier: what is measured and exported."""
-        return self.model
+        """What was trained, or its moving average, as a plain timm classifier: what is measured and exported."""
+        return self.model if self.average is None else self.average
 
 
 @torch.no_grad()

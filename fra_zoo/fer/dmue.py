@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import OBJECTIVES, Objective, ObjectiveConfig, top1
+from fra_zoo.fer.tuning import Tuning
 from fra_zoo.fields import POSITIVE, SHARE, WEIGHT, option
 from fra_zoo.layers.branches import Split, copy_tail, run_tail, split_backbone
 from fra_zoo.layers.norm import fold_into_linear
@@ -122,12 +123,11 @@ class DMUE(Objective):
         stairs=((6, 1.0), (12, 0.5), (22, 0.1), (25, 0.5), (60, 0.1)),
     )
 
-    def __init__(self, model: nn.Module, image_size: int, config: DMUEConfig, **options: Any) -> None:
-        if options.get("linear"):
-            raise FraZooError("dmue trains copies of the backbone's last stage; linear is for the other objectives")
+    def __init__(self, model: nn.Module, image_size: int, config: DMUEConfig, tuning: Tuning | None = None) -> None:
+        (tuning or Tuning()).refuse_all("dmue", "trains copies of the backbone's last stage beside it")
         net = cast(Any, model)
         self.classes = classes = int(net.num_classes)
-        super().__init__(model, image_size, config, **options)
+        super().__init__(model, image_size, config, tuning)
         net.reset_classifier(0)
         width = int(net.head_hidden_size if hasattr(net, "head_hidden_size") else net.num_features)
         self.split = split_backbone(model)

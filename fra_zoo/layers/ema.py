@@ -23,6 +23,17 @@ def ema_update(target: nn.Module, online: nn.Module, momentum: float) -> None:
     torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), 1.0 - momentum)
 
 
+@torch.no_grad()
+def average_update(average: nn.Module, online: nn.Module, momentum: float) -> None:
+    """`ema_update` over the running statistics as well: a network that is used as it stands, not one that trains."""
+    ema_update(average, online, momentum)
+    for mine, its in zip(average.buffers(), online.buffers(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(its, 1.0 - momentum)
+        else:
+            mine.copy_(its)
+
+
 def momentum_at(step: int, total_steps: int, base: float, schedule: str = "cosine") -> float:
     """Momentum at `step` of `total_steps`: `base` throughout, or rising from it to 1 along a cosine.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.fer.tuning import Tuning
 from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, WEIGHT, Options, Range, option
 from fra_zoo.paths import user_path
 
@@ -99,20 +100,18 @@ class PretrainConfig(TrainConfig):
 
 
 @dataclass
-class FinetuneConfig(TrainConfig):
+class FinetuneConfig(Tuning, TrainConfig):
     """Options of supervised training on expressions."""
 
     model: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
     pretrained: bool = option(False, "start from the published weights of a name")
     model_args: str = option("{}", "options of the model, as JSON", json=True)
     objective: str = option("majority", "registered objective")
-    linear: bool = option(False, "train the classifier alone")
     protocol: str = option(
         "strict",
         "strict (choose on valid, look at test once) or fra (as published, choose on test)",
         choices=("strict", "fra"),
     )
-    augmentation: Optional[str] = option(None, "ferplus, fra or dmue; default: the objective's")
     sampling: str = option(
         "auto",
         "plain, balanced, class_batches; auto is the objective's",
@@ -121,10 +120,12 @@ class FinetuneConfig(TrainConfig):
     face_margin: float = option(0.0, "exported: room a predictor leaves around a found face, share of its side", MARGIN)
     align: bool = option(False, "exported: whether a predictor turns faces upright")
     label_fraction: float = option(1.0, "share of the labelled faces to train on, the same of each class", SHARE)
-    decay_all: bool = option(False, "weight decay on norms and biases too (FRA protocol)")
+    calibrate: bool = option(False, "divide the chosen classifier by the temperature that fits valid best")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.calibrate and self.protocol == "fra":
+            raise FraZooError("config: the fra protocol has no valid to calibrate on; give --protocol strict")
         if self.streaming:
             raise FraZooError(
                 "config: fine-tuning reads its faces in any order and does not stream; leave streaming out"

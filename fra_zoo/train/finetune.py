@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -44,9 +45,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
         config.objective,
         build_classifier(config, len(labels), small_start=config.protocol == "fra"),
         image_size=config.image_size,
-        linear=config.linear,
-        decay_all=config.decay_all or protocol.decay_all,
-        augmentation=config.augmentation or protocol.augmentation,
+        **asdict(protocol.tuned(config)),
         **said_options(given, words),
     )
     micro = micro_batch(config, recipe, accelerator.num_processes)

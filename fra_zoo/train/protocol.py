@@ -8,7 +8,7 @@ so in the results. Nothing else decides what the selection sees.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from fra_zoo.data.identity import identity
 from fra_zoo.data.splits import checksum, labels_of, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import FRA_RECIPE
+from fra_zoo.fer.tuning import Tuning
 from fra_zoo.labels import LabelSpace
 from fra_zoo.paths import public
 from fra_zoo.task import Recipe
@@ -48,6 +49,13 @@ class Protocol:
     augmentation: str | None = None
     decay_all: bool = False
     evaluate_every: int = 1
+
+    def tuned(self, config: Tuning) -> Tuning:
+        """How the classifier is trained: as the configuration says, and where it is silent as the protocol does."""
+        tuning = Tuning(**{field.name: getattr(config, field.name) for field in fields(Tuning)})
+        tuning.augmentation = tuning.augmentation or self.augmentation
+        tuning.decay_all = tuning.decay_all or self.decay_all
+        return tuning
 
 
 PROTOCOLS = {

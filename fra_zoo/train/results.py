@@ -6,7 +6,13 @@ import json
 from typing import Any
 
 from fra_zoo import plot
-from fra_zoo.evaluate.metrics import bootstrap_intervals, classification_metrics, confusion_matrix
+from fra_zoo.evaluate.calibration import fit_temperature, scale_classifier
+from fra_zoo.evaluate.metrics import (
+    bootstrap_intervals,
+    calibration_error,
+    classification_metrics,
+    confusion_matrix,
+)
 from fra_zoo.fer.base import Objective
 from fra_zoo.hub import export_model
 from fra_zoo.train.config import FinetuneConfig
@@ -41,6 +47,8 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
     for name in ("last", protocol.best):
         if name == protocol.best:
             load_into(model, read_safetensors(run.path / BEST), str(run.path / BEST))
+            if config.calibrate:
+                results |= calibrate(model, judge)
         for split, loader in {protocol.select_on: judge.loader, "test": test}.items():
             key = name if name == "best_on_test" else f"{name}_{split}"
             p, y = judge.measure(model, loader)
@@ -65,6 +73,14 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
         align=config.align,
     )
     print(_report(results, chosen))
+
+
+def calibrate(model: Any, judge: Judge) -> dict[str, float]:
+    """Divide the classifier by the temperature that fits the split that chose; says it, and the error before."""
+    p, y = judge.measure(model, judge.loader)
+    temperature = fit_temperature(p, y)
+    scale_classifier(model.get_classifier(), temperature)
+    return {"temperature": temperature, "ece_before": calibration_error(p, y)}
 
 
 def _report(results: dict[str, Any], chosen: str) -> str:

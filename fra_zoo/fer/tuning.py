@@ -1,0 +1,46 @@
+"""How a classifier is trained, whatever its loss: which layers, how fast, on which blends, and what is kept of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.fields import SHARE, WEIGHT, Options, option
+
+
+@dataclass
+class Tuning(Options):
+    """Options that every objective of one network shares.
+
+    Attributes:
+        linear: train the classifier alone; everything else is frozen, its norms in evaluation mode.
+        augmentation: a name of `fra_zoo.fer.augmentation.AUGMENTATIONS` instead of the objective's own.
+        mixup: alpha of mixup (arXiv 1710.09412): faces of a batch are blended in pairs by a share from
+            Beta(alpha, alpha), and so are their losses. 0 is off; 0.2 is usual.
+        layer_decay: factor of the learning rate from each layer to the one below it (BEiT, arXiv 2106.08254 appendix
+            H; timm's `param_groups_layer_decay`). 1 is off.
+        weight_average: share of the moving average of the weights that each step keeps; the average is what is measured
+            and exported. The first steps keep less, `(1 + step) / (10 + step)`. 0 is off; 0.999 is usual.
+        decay_all: weight decay on norms and biases too, as the FRA protocol has it.
+    """
+
+    linear: bool = option(False, "train the classifier alone")
+    augmentation: str | None = option(None, "ferplus, fra, dmue or crops; default: the objective's")
+    mixup: float = option(0.0, "alpha of mixup: faces are blended in pairs; 0 is off, 0.2 is usual", WEIGHT)
+    layer_decay: float = option(1.0, "factor of the rate from each layer to the one below; 1 is off", SHARE)
+    weight_average: float = option(
+        0.0, "share of the weights' moving average that a step keeps; 0 is off, 0.999 is usual", at_least=0, below=1
+    )
+    decay_all: bool = option(False, "weight decay on norms and biases too (FRA protocol)")
+
+    def refuse_all(self, objective: str, why: str) -> None:
+        """Raise `FraZooError` if any option is given that the objective has no place for."""
+        given = {
+            "linear": self.linear,
+            "mixup": self.mixup > 0,
+            "layer_decay": self.layer_decay < 1,
+            "weight_average": self.weight_average > 0,
+        }
+        found = [name for name, said in given.items() if said]
+        if found:
+            raise FraZooError(f"{objective} {why}; {', '.join(found)} is for the other objectives")
