@@ -19,6 +19,7 @@ from fra_zoo.methods import create_method
 from fra_zoo.views.spec import ViewSpec
 from tests.hub.conftest import USERS
 from tests.hub.hub_server import Hub
+from tests.train.helpers import run
 
 REPOSITORY = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -87,3 +88,9 @@ def test_commands_name_recipes_and_configs_that_exist():
     for page in PAGES:
         for name in re.findall(r"recipes/[\w/]+\.(?:py|yaml)", page.read_text()):
             assert (REPOSITORY / name).is_file(), f"{page.name} names {name}"
+
+
+def test_the_table_of_models_is_current():
+    """What `python recipes/model_table.py` would write is what the pages say."""
+    done = run("model_table", "--docs", str(REPOSITORY / "docs"), "--check", "true")
+    assert done.returncode == 0, done.stderr

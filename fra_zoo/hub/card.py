@@ -88,19 +88,26 @@ def _what(facts: RunFacts) -> str:
 
 
 def _loading(facts: RunFacts, repo_id: str, heads: bool) -> str:
+    """By every door: from the Hub, or, for a name without an organisation, from the package, which timm knows too."""
     auto = "AutoModelForImageClassification" if facts.labels else "AutoModel"
+    packaged = "/" not in repo_id
+    name = repo_id if packaged else f"hf-hub:{repo_id}"
     lines = [
         "## How to load it",
         "",
         "```python",
         "import fra_zoo",
-        f'model = fra_zoo.create_model("hf-hub:{repo_id}", pretrained=True)',
+        f'model = fra_zoo.create_model("{name}", pretrained=True)',
     ]
     if heads:
         more = ": method.regions(images)" if hasattr(METHODS.get(facts.heads["method"]), "regions") else ""
-        lines.append(f'method = fra_zoo.create_method("hf-hub:{repo_id}")  # heads too{more}')
+        lines.append(f'method = fra_zoo.create_method("{name}")  # heads too{more}')
+    if facts.labels and packaged:
+        lines.append(f'faces = fra_zoo.Predictor("{name}")("photo.jpg")')
+    lines.append("```")
+    if packaged:
+        return "\n".join([*lines, "", "It comes with the package and needs no network."])
     lines += [
-        "```",
         "",
         "Without fra_zoo:",
         "",
@@ -176,7 +183,9 @@ def _limits(facts: RunFacts) -> str:
         "- An expression is not a feeling: the model says what annotators would call a face, not what one feels.",
         "- Annotators disagree, and so do datasets; numbers on one dataset do not carry over to another.",
         "- The faces that it learned from are not balanced by age, gender, skin or culture, and nothing here was "
-        "measured by such groups. Do not use it to judge people.",
+        "measured by such groups. Do not use it to judge people, nor for hiring, policing, health or surveillance.",
+        "- They are photos of real people, collected for research; the licence above is that of the photos, and the "
+        "weights follow it.",
     ]
     if facts.labels and facts.results:
         counts = {name: sum(row) for name, row in zip(facts.labels, facts.results["confusion_test"], strict=True)}

@@ -49,8 +49,11 @@ class Embedded:
     def cfg(self) -> dict[str, Any]:
         """timm's configuration of it, with the file of its weights."""
         labels = {"label_names": self.labels} if self.labels else {}
-        own = dict(self.config.get("pretrained_cfg") or {})
-        own.pop("tag", None)
+        own = {
+            key: tuple(value) if isinstance(value, list) else value  # as timm writes its own
+            for key, value in (self.config.get("pretrained_cfg") or {}).items()
+            if key != "tag"
+        }
         return {**own, **labels, "num_classes": len(self.labels), "file": str(self.folder / WEIGHTS)}
 
 

@@ -145,8 +145,8 @@ def test_the_zoos_names_come_from_the_organisation_that_is_set(hub, tuned, monke
     monkeypatch.setenv("FRA_ZOO_ORG", "acme")
     loaded = fra_zoo.create_model("fra_resnet18.mine", pretrained=True)
     assert loaded.conv1.weight.equal(model.conv1.weight)
-    with pytest.raises(FraZooError, match=r"no repository acme/fra_resnet18 at "):
-        fra_zoo.create_model("fra_resnet18", pretrained=True)
+    with pytest.raises(FraZooError, match=r"no repository acme/byol_resnet18 at "):
+        fra_zoo.create_model("byol_resnet18", pretrained=True)
 
 
 def test_half_the_size_and_the_same_everywhere(tuned, tmp_path, capsys):
