@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import PIL.Image
 import pytest
 import torch
 import yaml
@@ -40,6 +41,25 @@ def test_pretraining_leaves_a_whole_run_folder(pretrained):
     resolved = yaml.safe_load((pretrained / "config.yaml").read_text())
     assert resolved["optimizer"] == "lars"
     assert resolved["regions"] == 8
+
+
+def test_regions_of_chosen_faces_are_drawn(pretrained, tmp_path):
+    words = [
+        "--model",
+        f"local-dir:{pretrained}",
+        "--dataset_args",
+        SMALL[1],
+        "--output",
+        str(tmp_path / "regions.png"),
+    ]
+    done = run("regions", *words, "--rows", "0,5,7", "--zoom", "1")
+    assert done.returncode == 0, done.stderr
+    with PIL.Image.open(tmp_path / "regions.png") as picture:
+        assert picture.size == (32 * (2 + 8), 32 * 3)  # face, tinted face, eight regions; a row for each of three faces
+    for rows in ("0,96", "one"):
+        done = run("regions", *words, "--rows", rows)
+        assert done.returncode == 2
+        assert f"rows must be numbers from 0 to 95 with commas between, got '{rows}'" in done.stderr
 
 
 def test_an_exported_run_is_evaluated_and_fine_tuned(pretrained, tmp_path):

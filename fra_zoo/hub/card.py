@@ -97,6 +97,7 @@ def _loading(facts: RunFacts, repo_id: str, heads: bool) -> str:
         "",
         "```python",
         "import fra_zoo",
+        "",
         f'model = fra_zoo.create_model("{name}", pretrained=True)',
     ]
     if heads:

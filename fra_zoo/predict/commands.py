@@ -20,10 +20,11 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, Options, option
 from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.models.preprocessing import clean_view, own_preprocessing
+from fra_zoo.models.zoo import EMBEDDED
 from fra_zoo.paths import output_file, shown
 from fra_zoo.plot import picture_file, write_png
 from fra_zoo.predict.picture import annotate, grid, tile
-from fra_zoo.predict.predictor import Predictor, load_classifier
+from fra_zoo.predict.predictor import Predictor, default_classifier, load_classifier
 from fra_zoo.predict.results import Prediction
 from fra_zoo.predict.sources import frames, is_video, source_path
 from fra_zoo.predict.writers import Journal
@@ -64,6 +65,8 @@ def predict_words(words: Sequence[str]) -> None:
         output_file(config.out, "--out")
     use_cpu(config.threads)
     predictor = Predictor(config.model, detector=config.detector, regions=config.regions, batch_size=config.batch_size)
+    if config.model is None:
+        print(model_line(default_classifier()))
     about = {"source": source, "detector": config.detector, "every": config.every, "model": predictor.fingerprint}
     journal = Journal(config.out, about) if config.out else None
     before = journal.done if journal else 0
@@ -88,6 +91,13 @@ def predict_words(words: Sequence[str]) -> None:
         print(f"written: {shown(journal.finish())}")
     if picture:
         _draw(predictor, path, picture, config.every)
+
+
+def model_line(name: str) -> str:
+    """What the package's classifier is worth and under which terms, for who did not choose it."""
+    base, _, tag = name.partition(".")
+    one = EMBEDDED[base][tag]
+    return f"model {name}: {one.accuracy or 'accuracy unknown'}; licence: {one.license}"
 
 
 def table(predictions: Sequence[Prediction]) -> list[str]:

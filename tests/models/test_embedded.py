@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import timm
 import torch
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from timm.models import generate_default_cfgs
 
 import fra_zoo
+from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub import export_model
 from fra_zoo.hub.half import halve
@@ -90,6 +92,17 @@ def test_a_predictor_needs_no_choice(package):
     assert predictor.labels == FERPLUS.classes
     (prediction,) = predictor(torch.randint(0, 256, (60, 50, 3), dtype=torch.uint8).numpy())
     assert set(prediction.faces[0].probabilities) == set(FERPLUS.classes)
+
+
+def test_the_command_says_what_the_classifier_is_worth(package, tmp_path, capsys):
+    results = {"dataset": "ferplus", "selected_test": {"accuracy": 0.7357}}
+    (package / READER / "results.json").write_text(json.dumps(results))
+    PIL.Image.new("RGB", (60, 60)).save(tmp_path / "photo.png")
+    main(["predict", str(tmp_path / "photo.png"), "--detector", "none"])
+    assert f"model {READER}: ferplus test 73.6 %; licence: apache-2.0" in capsys.readouterr().out
+    (package / READER / "results.json").unlink()
+    main(["predict", str(tmp_path / "photo.png"), "--detector", "none"])
+    assert f"model {READER}: accuracy unknown" in capsys.readouterr().out
 
 
 def test_what_is_not_there_is_one_line(package):
