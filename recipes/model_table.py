@@ -5,6 +5,7 @@ python recipes/model_table.py [--docs docs] [--check true]
 
 import csv
 import io
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from fra_zoo.config import parse, read_words
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import Options, option
+from fra_zoo.fields import Options, json_option, option
 from fra_zoo.hub.run_facts import RunFacts, read_facts
 from fra_zoo.models.zoo import EMBEDDED
 
@@ -31,7 +32,7 @@ def row(folder: Path, facts: RunFacts) -> dict[str, str]:
 
     with safe_open(folder / "model.safetensors", "pt") as file:
         learned = [name for name in list(file.keys()) if "running_" not in name and "num_batches" not in name]
-        parameters = sum(file.get_tensor(name).numel() for name in learned)
+        parameters = sum(math.prod(file.get_slice(name).get_shape()) for name in learned)  # shapes alone are read
     test = facts.results.get("selected_test", {})
 
     def share(numbers: dict[str, float], name: str) -> str:
@@ -55,10 +56,8 @@ def row(folder: Path, facts: RunFacts) -> dict[str, str]:
 
 
 def _parts(facts: RunFacts) -> list[dict[str, str]]:
-    import json
-
-    options = facts.training.get("dataset_args") or "{}"
-    return json.loads(options).get("parts") or [{"name": str(facts.training.get("dataset", ""))}]
+    options = json_option("dataset_args", facts.training.get("dataset_args") or "{}")
+    return options.get("parts") or [{"name": str(facts.training.get("dataset", ""))}]
 
 
 def _core_hours(facts: RunFacts) -> float:

@@ -77,9 +77,9 @@ class Objective(Task):
     augmentation: ClassVar[str] = "ferplus"
     recipe = FERPLUS_RECIPE
 
-    def __init__(self, model: nn.Module, image_size: int, config: Any, tuning: Tuning | None = None) -> None:
+    def __init__(self, model: nn.Module, image_size: int, config: Any, tuning: Tuning) -> None:
         super().__init__()
-        self.model, self.config, self.tuning = model, config, tuning or Tuning()
+        self.model, self.config, self.tuning = model, config, tuning
         cfg = cast(Any, model).pretrained_cfg
         name = self.tuning.augmentation or self.augmentation
         if name not in AUGMENTATIONS:

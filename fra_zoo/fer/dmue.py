@@ -123,8 +123,8 @@ class DMUE(Objective):
         stairs=((6, 1.0), (12, 0.5), (22, 0.1), (25, 0.5), (60, 0.1)),
     )
 
-    def __init__(self, model: nn.Module, image_size: int, config: DMUEConfig, tuning: Tuning | None = None) -> None:
-        (tuning or Tuning()).refuse_all("dmue", "trains copies of the backbone's last stage beside it")
+    def __init__(self, model: nn.Module, image_size: int, config: DMUEConfig, tuning: Tuning) -> None:
+        tuning.refuse_all("dmue", "trains copies of the backbone's last stage beside it")
         net = cast(Any, model)
         self.classes = classes = int(net.num_classes)
         super().__init__(model, image_size, config, tuning)

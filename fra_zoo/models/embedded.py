@@ -16,7 +16,6 @@ from fra_zoo.files import read_mapping
 from fra_zoo.weights import CONFIG, WEIGHTS
 
 FOLDER = Path(__file__).parent / "pretrained"
-RESULTS = "results.json"
 
 
 @dataclass(frozen=True)
@@ -45,19 +44,6 @@ class Embedded:
     def model_args(self) -> dict[str, Any]:
         """What the architecture was built with, such as `output_stride`."""
         return dict(self.config.get("model_args") or {})
-
-    @property
-    def accuracy(self) -> str:
-        """What a classifier was measured at, such as `ferplus test 73.6 %`; empty where its folder does not say."""
-        file = self.folder / RESULTS
-        results = read_mapping(file) if file.is_file() else {}
-        value = (results.get("selected_test") or {}).get("accuracy")
-        return "" if value is None else f"{results.get('dataset', '')} test {100 * value:.1f} %".strip()
-
-    @property
-    def license(self) -> str:
-        """Of the weights, as the export says."""
-        return (self.config.get("pretrained_cfg") or {}).get("license") or "unknown"
 
     @property
     def cfg(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from fra_zoo.cpu import use_cpu
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, Options, option
 from fra_zoo.hub.onnx import export_onnx
+from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.models.preprocessing import clean_view, own_preprocessing
 from fra_zoo.models.zoo import EMBEDDED
 from fra_zoo.paths import output_file, shown
@@ -96,8 +97,11 @@ def predict_words(words: Sequence[str]) -> None:
 def model_line(name: str) -> str:
     """What the package's classifier is worth and under which terms, for who did not choose it."""
     base, _, tag = name.partition(".")
-    one = EMBEDDED[base][tag]
-    return f"model {name}: {one.accuracy or 'accuracy unknown'}; licence: {one.license}"
+    folder = EMBEDDED[base][tag].folder
+    facts = read_facts(folder, folder)
+    value = facts.results.get("selected_test", {}).get("accuracy")
+    accuracy = "accuracy unknown" if value is None else f"{facts.results['dataset']} test {100 * value:.1f} %"
+    return f"model {name}: {accuracy}; licence: {facts.license}"
 
 
 def table(predictions: Sequence[Prediction]) -> list[str]:

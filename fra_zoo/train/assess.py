@@ -28,7 +28,7 @@ from fra_zoo.evaluate.regions import region_score
 from fra_zoo.evaluate.verification import verification
 from fra_zoo.evaluate.zero_shot import zero_shot
 from fra_zoo.fields import json_option
-from fra_zoo.methods import create_method, load_method
+from fra_zoo.methods import create_method
 from fra_zoo.models import create_model
 from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import clean_view, load_size
@@ -120,9 +120,7 @@ def _verification(it: Assessment) -> Numbers:
 
 def _method(it: Assessment, evaluator: str) -> Any:
     name = it.config.model
-    if ":" in name:
-        return load_method(name).to(it.device)
-    if it.config.pretrained and source(name):
+    if ":" in name or (it.config.pretrained and source(name)):
         return create_method(name).to(it.device)
     raise FraZooError(
         f"{evaluator} needs a method's heads: give --model local-dir:RUN of a pre-training run, or a zoo name with "

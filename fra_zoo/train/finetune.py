@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -45,7 +44,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
         config.objective,
         build_classifier(config, len(labels), small_start=config.protocol == "fra"),
         image_size=config.image_size,
-        **asdict(protocol.tuned(config)),
+        **protocol.tuning(config),
         **said_options(given, words),
     )
     micro = micro_batch(config, recipe, accelerator.num_processes)

@@ -50,12 +50,13 @@ class Protocol:
     decay_all: bool = False
     evaluate_every: int = 1
 
-    def tuned(self, config: Tuning) -> Tuning:
-        """How the classifier is trained: as the configuration says, and where it is silent as the protocol does."""
-        tuning = Tuning(**{field.name: getattr(config, field.name) for field in fields(Tuning)})
-        tuning.augmentation = tuning.augmentation or self.augmentation
-        tuning.decay_all = tuning.decay_all or self.decay_all
-        return tuning
+    def tuning(self, config: Tuning) -> dict[str, Any]:
+        """The fields of `Tuning`: as the configuration says, and where it is silent as the protocol does."""
+        said = {field.name: getattr(config, field.name) for field in fields(Tuning)}
+        return said | {
+            "augmentation": config.augmentation or self.augmentation,
+            "decay_all": config.decay_all or self.decay_all,
+        }
 
 
 PROTOCOLS = {
