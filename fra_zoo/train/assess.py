@@ -173,7 +173,8 @@ def assess(argv: Sequence[str]) -> dict[str, Numbers]:
         print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in numbers.items()))
     if output:
         try:
-            output.write_text(json.dumps({"model": config.model, **results}, indent=2) + "\n")
+            about = {"model": config.model, "pretrained": config.pretrained, "seed": config.seed}
+            output.write_text(json.dumps(about | results, indent=2) + "\n")
         except OSError as error:
             raise FraZooError(f"{shown(output)} cannot be written ({error.strerror}); give another output") from error
     return results
