@@ -9,6 +9,7 @@ from torch import nn
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import SIDE, checked
 from fra_zoo.methods.base import METHODS, Method
+from fra_zoo.methods.building import build_method
 from fra_zoo.methods.loading import load_method
 from fra_zoo.models.zoo import ZOO
 
@@ -50,11 +51,4 @@ def create_method(
         return load_method(name)
     if backbone is None:
         raise FraZooError(f"method '{name}' needs a backbone, such as create_method('{name}', 'resnet50')")
-    method = METHODS.get(name)
-    config = method.options(preset, options)
-    if isinstance(backbone, str):
-        from fra_zoo.models.build import build_backbone
-
-        backbone = build_backbone(backbone, image_size, zero_init_last=method.zero_init_last, **(backbone_args or {}))
-        method.start(backbone)
-    return method(backbone, image_size, config)
+    return build_method(name, backbone, image_size=image_size, preset=preset, backbone_args=backbone_args, **options)

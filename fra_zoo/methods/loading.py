@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.methods.base import Method
+from fra_zoo.methods.building import build_method
 from fra_zoo.models import create_model, model_folder
 from fra_zoo.weights import HEADS, HEADS_CONFIG, load_into, read_safetensors
 
@@ -22,14 +23,12 @@ def load_method(source: str | Path) -> Method:
     Raises:
         FraZooError: if there are no heads, or they do not fit.
     """
-    from fra_zoo.methods import create_method
-
     folder = model_folder(str(source), optional=(HEADS, HEADS_CONFIG))
     if not (folder / HEADS).is_file():
         raise FraZooError(f"{source} has no {HEADS}: it is no export of a self-supervised method")
     about = json.loads((folder / HEADS_CONFIG).read_text())
     backbone = create_model(f"local-dir:{folder}")
-    method = create_method(about["method"], backbone, image_size=about["image_size"], **about["options"])
+    method = build_method(about["method"], backbone, image_size=about["image_size"], **about["options"])
     state = read_safetensors(folder / HEADS)
     for name, head in method.heads().items():
         part = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
