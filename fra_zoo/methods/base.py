@@ -13,7 +13,7 @@ from fra_zoo.config import fill_options
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.fields import PROBABILITY, SHARE, Options, option
 from fra_zoo.layers.ema import ema_update, frozen_copy, momentum_at
-from fra_zoo.layers.features import DenseFeatures
+from fra_zoo.layers.features import PooledFeatures
 from fra_zoo.registry import Registry
 from fra_zoo.task import Task
 from fra_zoo.views.spec import ViewSpec, byol_views
@@ -34,14 +34,15 @@ class Method(Task):
         image_size: side of the views in pixels.
         config: the method's options.
 
-    Class attributes: `presets`, named sets of options; `needs_text`, whether faces come with texts; `zero_init_last`,
-    whether a ResNet that is built for it starts with a zero last norm in each block.
+    Class attributes: `presets`, named sets of options; `needs_text`, whether faces come with texts; `backbone_kwargs`,
+    timm's keyword arguments for a backbone that is built for the method by name, under the file of timm that has its
+    family: `{"resnet": {"zero_init_last": False}}`.
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     needs_text: ClassVar[bool] = False
-    zero_init_last: ClassVar[bool] = True
+    backbone_kwargs: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def __init__(self, backbone: nn.Module, image_size: int, config: Any) -> None:
         super().__init__()
@@ -97,7 +98,7 @@ class MomentumMethod(Method):
         return byol_views(image_size, (self.config.crop_min, 1.0))
 
     @property
-    def features(self) -> DenseFeatures:
+    def features(self) -> PooledFeatures:
         """The online backbone with its layout rule."""
         return self.online.features  # type: ignore[return-value]
 
@@ -106,7 +107,7 @@ class MomentumMethod(Method):
         return self.features.backbone
 
     def embed(self, images: Tensor) -> Tensor:
-        return self.features.pooled(images)
+        return self.features(images)
 
     def after_step(self, step: int, total_steps: int) -> None:
         config = self.config

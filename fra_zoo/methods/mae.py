@@ -135,7 +135,7 @@ class MAE(Method):
         return {"decoder": self.decoder}
 
     def embed(self, images: Tensor) -> Tensor:
-        return self.vit.pooled(images)
+        return self.vit(images)
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         return {"noise": uniform(keys, self.vit.count)}
