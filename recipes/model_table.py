@@ -1,11 +1,17 @@
-"""The table of the weights that come with the package, from what their folders say: docs/models.csv and docs/models.md.
+"""The tables of models: the weights in the package, from what their folders say of themselves, and those of others.
 
-python recipes/model_table.py [--docs docs] [--check true]
+    python recipes/model_table.py [--docs docs] [--check true]
+
+Writes docs/models.csv, the tables and pictures of docs/models.md, and a shorter table in README.md. What is ours comes
+from the folders in fra_zoo/models/pretrained (`recipes/measure.py` fills their results.json, `recipes/pictures.py`
+draws), what is others' from docs/others.csv (`recipes/others.py`). Accuracies are per cent; what was not measured is
+empty.
 """
 
 import csv
 import io
 import math
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +20,12 @@ from pathlib import Path
 from fra_zoo.config import parse, read_words
 from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import Options, json_option, option
+from fra_zoo.hub.card import PICTURES
 from fra_zoo.hub.run_facts import RunFacts, read_facts
 from fra_zoo.models.zoo import EMBEDDED
 
-BEGIN, END = "<!-- table -->", "<!-- /table -->"
+SHORT = ("name", "px", "MB", "CPU ms", "probe", "tuned", "LFW")  # columns of the README
+MARK = "<!-- {}{} -->"  # what stands before a table and after it
 
 
 @dataclass
@@ -33,7 +41,7 @@ def row(folder: Path, facts: RunFacts) -> dict[str, str]:
     with safe_open(folder / "model.safetensors", "pt") as file:
         learned = [name for name in list(file.keys()) if "running_" not in name and "num_batches" not in name]
         parameters = sum(math.prod(file.get_slice(name).get_shape()) for name in learned)  # shapes alone are read
-    test = facts.results.get("selected_test", {})
+    test, measured = facts.results.get("selected_test", {}), facts.results.get("measured", {})
 
     def share(numbers: dict[str, float], name: str) -> str:
         return f"{100 * numbers[name]:.1f}" if name in numbers else ""
@@ -47,11 +55,13 @@ def row(folder: Path, facts: RunFacts) -> dict[str, str]:
         "px": str(facts.config["pretrained_cfg"]["input_size"][-1]),
         "M parameters": f"{parameters / 1e6:.1f}",
         "MB": f"{(folder / 'model.safetensors').stat().st_size / 2**20:.1f}",
-        "probe": share(facts.monitored, "probe_accuracy"),
-        "kNN": share(facts.monitored, "knn_accuracy"),
-        "test accuracy": share(test, "accuracy"),
+        "CPU ms": f"{measured['speed']['cpu_ms']:.1f}" if "speed" in measured else "",
+        "probe": share(measured.get("probe", {}), "test_accuracy"),
+        "kNN": share(measured.get("knn", {}), "test_accuracy"),
+        "tuned": share(test, "accuracy"),
         "mean class": share(test, "mean_class_accuracy"),
         "ECE": share(test, "ece"),
+        "LFW": share(measured.get("verification", {}), "accuracy"),
     }
 
 
@@ -85,14 +95,48 @@ def as_markdown(table: list[dict[str, str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
+def pictures(docs: Path) -> str:
+    """What there is to look at of each set of weights, as links from the page into their folders."""
+    parts = []
+    for one in (one for tags in EMBEDDED.values() for one in tags.values()):
+        parts.append(f"### {one.folder.name}")
+        for name, title in PICTURES.items():
+            if (one.folder / name).is_file():
+                place = Path(os.path.relpath(one.folder / name, docs.resolve())).as_posix()
+                parts += [f"{title[0].upper()}{title[1:]}:", f"![{title}]({place})"]
+    return "\n\n".join(parts)
+
+
+def between(text: str, name: str, table: str, file: Path) -> str:
+    """A page with a table put between its marks.
+
+    Raises:
+        FraZooError: if the page has no such marks.
+    """
+    begin, end = MARK.format("", name), MARK.format("/", name)
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise FraZooError(f"{file} has no {begin} … {end}; put them where the table belongs")
+    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
+
+
 def main(config: TableConfig) -> None:
     docs, table = Path(config.docs), list(rows())
-    page = docs / "models.md"
-    if not table or not page.is_file():
-        raise FraZooError(f"{page} is not there, or no weights come with the package; call it from the repository")
-    before, _, rest = page.read_text().partition(BEGIN)
-    wanted = {page: f"{before}{BEGIN}\n\n{as_markdown(table)}\n\n{END}{rest.partition(END)[2]}"}
-    wanted[docs / "models.csv"] = as_csv(table)
+    page, front, others = docs / "models.md", docs.parent / "README.md", docs / "others.csv"
+    missing = [str(file) for file in (page, front, others) if not file.is_file()]
+    if not table or missing:
+        raise FraZooError(f"no weights come with the package, or not there: {missing}; call it from the repository")
+    with others.open() as file:
+        theirs = list(csv.DictReader(file))
+    text = between(page.read_text(), "table", as_markdown(table), page)
+    text = between(text, "pictures", pictures(docs), page)
+    short = [{name: one[name] for name in SHORT} for one in table]
+    wanted = {
+        page: between(text, "others", as_markdown(theirs), page),
+        front: between(front.read_text(), "table", as_markdown(short), front),
+        docs / "models.csv": as_csv(table),
+    }
     for file, text in wanted.items():
         if not config.check:
             file.write_text(text)

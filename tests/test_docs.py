@@ -94,3 +94,12 @@ def test_the_table_of_models_is_current():
     """What `python recipes/model_table.py` would write is what the pages say."""
     done = run("model_table", "--docs", str(REPOSITORY / "docs"), "--check", "true")
     assert done.returncode == 0, done.stderr
+
+
+def test_weights_that_are_named_are_there():
+    """A page or a recipe names no tag of an epoch count that does not come with the package."""
+    known = set(fra_zoo.list_models(pretrained=True))
+    for file in [*PAGES, *sorted((REPOSITORY / "recipes").rglob("*.*"))]:
+        if file.suffix in (".md", ".py", ".yaml"):
+            named = set(re.findall(r"\b[a-z]+_\w+\.\w+_e\d+\b", file.read_text()))
+            assert named <= known, f"{file.name} names {sorted(named - known)}"

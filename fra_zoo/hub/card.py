@@ -19,7 +19,14 @@ _NAMES = {
     "macro_f1": "macro-F1",
     "ece": "expected calibration error",
 }
-_PICTURES = {"confusion.png": "confusion matrix", "heatmaps.png": "regions", "curves.png": "curves"}
+PICTURES = {
+    "confusion.png": "confusion matrix",
+    "heatmaps.png": "regions",
+    "heatmaps_drawn.webp": "regions on drawn faces",
+    "answers.webp": "answers on faces of LFW, which has no labels of expressions",
+    "answers_drawn.webp": "answers on drawn faces, green where they are the label and red where not",
+    "curves.png": "curves",
+}
 _METRICS = {"accuracy": "accuracy", "macro_f1": "f1"}
 
 
@@ -146,10 +153,23 @@ def _numbers(facts: RunFacts, folder: Path) -> str:
         lines += ["", *_recalls(results)]
     for name, value in facts.monitored.items():
         lines.append(f"- {name.replace('_', ' ')}, on held-out faces during pre-training: {value:.4f}")
-    for picture, title in _PICTURES.items():
+    lines += _measured(facts.results.get("measured", {}))
+    for picture, title in PICTURES.items():
         if (folder / picture).is_file():
             lines += ["", f"![{title}]({picture})"]
     return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _measured(numbers: dict[str, dict[str, Any]]) -> list[str]:
+    """What evaluators found after the training: a line each."""
+    lines = []
+    for name, found in numbers.items():
+        told = {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in found.items()}
+        where = f" on {told.pop('dataset')}" if "dataset" in told else ""
+        lines.append(
+            f"- {name}{where}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())
+        )
+    return lines
 
 
 def _recalls(results: dict[str, Any]) -> list[str]:
@@ -188,7 +208,7 @@ def _limits(facts: RunFacts) -> str:
         "- They are photos of real people, collected for research; the licence above is that of the photos, and the "
         "weights follow it.",
     ]
-    if facts.labels and facts.results:
+    if facts.labels and "confusion_test" in facts.results:
         counts = {name: sum(row) for name, row in zip(facts.labels, facts.results["confusion_test"], strict=True)}
         rare = [name for name, count in counts.items() if count < 50]
         if rare:

@@ -19,7 +19,7 @@ from huggingface_hub import HfApi
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import named
 from fra_zoo.files import TRAINING, read_mapping
-from fra_zoo.hub.card import write_card
+from fra_zoo.hub.card import PICTURES, write_card
 from fra_zoo.hub.half import halve
 from fra_zoo.hub.run_facts import MONITORED, read_facts
 from fra_zoo.methods import load_method
@@ -31,7 +31,6 @@ from fra_zoo.paths import is_place, shown, user_path
 from fra_zoo.remote import PREFIX, fetch, hub_errors
 from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_folder, read_safetensors
 
-PICTURES = ("confusion.png", "heatmaps.png", "curves.png")
 _OPTIONAL = (HEADS, HEADS_CONFIG, TRAINING, "results.json", *PICTURES)
 
 

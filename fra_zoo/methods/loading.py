@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.files import read_mapping
 from fra_zoo.methods.base import Method
 from fra_zoo.methods.building import build_method
 from fra_zoo.models import create_model, model_folder
@@ -26,7 +26,7 @@ def load_method(source: str | Path) -> Method:
     folder = model_folder(str(source), optional=(HEADS, HEADS_CONFIG))
     if not (folder / HEADS).is_file():
         raise FraZooError(f"{source} has no {HEADS}: it is no export of a self-supervised method")
-    about = json.loads((folder / HEADS_CONFIG).read_text())
+    about = read_mapping(folder / HEADS_CONFIG)
     backbone = create_model(f"local-dir:{folder}")
     method = build_method(about["method"], backbone, image_size=about["image_size"], **about["options"])
     state = read_safetensors(folder / HEADS)

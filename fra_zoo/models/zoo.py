@@ -6,19 +6,22 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import timm
-from timm.models import generate_default_cfgs, model_entrypoint, register_model
+from timm.models import PretrainedCfg, generate_default_cfgs, model_entrypoint, register_model
 from torch import nn
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.files import read_mapping
 from fra_zoo.models.dmue_resnet import DMUE_STRUCTURE, dmue_resnet18
 from fra_zoo.models.embedded import Embedded, embedded
 from fra_zoo.models.preprocessing import PREPROCESSING
 from fra_zoo.models.vgg13 import VGG13_STRUCTURE, ferplus_vgg13
+from fra_zoo.remote import PREFIX, fetch
 from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD
-from fra_zoo.weights import WEIGHTS, read_safetensors
+from fra_zoo.weights import CONFIG, WEIGHTS, read_safetensors
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,15 @@ def classifiers() -> list[str]:
     return [f"{name}.{tag}" for name in ZOO for tag, one in EMBEDDED[name].items() if one.labels]
 
 
+def packaged(name: str) -> Embedded:
+    """The weights in the package that are called `name.tag`, wherever those of the Hub are; `FraZooError` if none."""
+    base, _, tag = name.partition(".")
+    if tag not in EMBEDDED.get(base, {}):
+        known = ", ".join(list_zoo(pretrained=True)) or "none"
+        raise FraZooError(f"no weights '{name}' come with the package; with weights there are: {known}")
+    return EMBEDDED[base][tag]
+
+
 def _no_tag(name: str, tag: str) -> FraZooError:
     tags = ", ".join(EMBEDDED[name])
     return FraZooError(f"{name} has no tag '{tag}'; {f'known: {tags}' if tags else 'it has no weights yet'}")
@@ -154,19 +166,27 @@ def _no_weights(name: str) -> FraZooError:
     )
 
 
+def _weights(name: str, tag: str) -> Embedded:
+    """Where timm finds the weights of a name: on the Hub where an organisation is set, else in the package; checked."""
+    place = source(f"{name}.{tag}" if tag else name)
+    assert place is not None
+    folder = fetch(place) if place.startswith(PREFIX) else Path(place.removeprefix("local-dir:"))
+    read_safetensors(folder / WEIGHTS)  # says what is damaged
+    return Embedded(folder, read_mapping(folder / CONFIG))
+
+
 def _entry_point(name: str, entry: Entry) -> Callable[..., nn.Module]:
     def build(pretrained: bool = False, pretrained_cfg: Any = None, **kwargs: Any) -> nn.Module:
-        mine = EMBEDDED[name]
         if pretrained_cfg is None or isinstance(pretrained_cfg, str):
-            tag = pretrained_cfg or next(iter(mine), "")
-            if tag not in default_cfgs[name].cfgs:
-                raise _no_tag(name, tag)
-            if pretrained and tag not in mine:
-                raise _no_weights(name)
-            pretrained_cfg = default_cfgs[name].cfgs[tag]
+            tag = pretrained_cfg or next(iter(EMBEDDED[name]), "")
             if pretrained:
-                read_safetensors(mine[tag].folder / WEIGHTS)  # says what is damaged
-                kwargs = {**mine[tag].model_args, **kwargs}
+                weights = _weights(name, tag)
+                kwargs = {**weights.model_args, **kwargs}
+                pretrained_cfg = PretrainedCfg(**_complete(entry, {**entry.cfg, **weights.cfg}))
+            elif tag in default_cfgs[name].cfgs:
+                pretrained_cfg = default_cfgs[name].cfgs[tag]
+            else:
+                raise _no_tag(name, tag)
         model: Any = (entry.builder or model_entrypoint(entry.architecture))(
             pretrained=pretrained, pretrained_cfg=pretrained_cfg, **{**entry.args, **kwargs}
         )

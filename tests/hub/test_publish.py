@@ -14,6 +14,7 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 
@@ -147,6 +148,35 @@ def test_the_zoos_names_come_from_the_organisation_that_is_set(hub, tuned, monke
     assert loaded.conv1.weight.equal(model.conv1.weight)
     with pytest.raises(FraZooError, match=r"no repository acme/byol_resnet18 at "):
         fra_zoo.create_model("byol_resnet18", pretrained=True)
+
+
+def test_what_the_hub_has_now_wins_over_what_is_embedded(hub, tmp_path, monkeypatch):
+    from huggingface_hub import HfApi
+
+    from fra_zoo.hub import export_model
+    from fra_zoo.views.spec import ViewSpec
+
+    (name, *_) = fra_zoo.list_models("fra_resnet18.*", pretrained=True)
+    embedded = fra_zoo.create_model(name, pretrained=True).conv1.weight
+    HfApi().create_repo(f"acme/{name}")
+    monkeypatch.setenv("FRA_ZOO_ORG", "acme")
+    for seed in (1, 2):  # the second is a newer revision of the same repository
+        torch.manual_seed(seed)
+        model = timm.create_model("resnet18", num_classes=0, output_stride=8)
+        folder = export_model(model, tmp_path / str(seed), view=ViewSpec(40))
+        HfApi().upload_folder(repo_id=f"acme/{name}", folder_path=folder)
+        for create in (fra_zoo.create_model, timm.create_model):
+            loaded = create(name, pretrained=True)
+            assert loaded.conv1.weight.equal(model.conv1.weight)
+            assert loaded(torch.zeros(1, 3, 40, 40)).shape == (1, 512)
+            assert loaded.forward_features(torch.zeros(1, 3, 40, 40)).shape[2:] == (
+                5,
+                5,
+            )  # its stride, not the embedded one's
+            assert loaded.pretrained_cfg["input_size"][-1] == 40
+    monkeypatch.delenv("FRA_ZOO_ORG")
+    for create in (fra_zoo.create_model, timm.create_model):
+        assert create(name, pretrained=True).conv1.weight.equal(embedded)
 
 
 def test_half_the_size_and_the_same_everywhere(tuned, tmp_path, capsys):
