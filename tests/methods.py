@@ -37,17 +37,17 @@ def families(name):
     return taken
 
 
-def make(name, backbone=None, preset=None, image_size=64, **options):
+def make(name, backbone=None, preset=None, **options):
     """A small method; over a residual net, or a ViT where it takes nothing else."""
     options = {**small_options(name), **options}
     if backbone is not None:
-        return create_method(name, backbone, image_size=image_size, preset=preset, **options)
+        return create_method(name, backbone, image_size=64, preset=preset, **options)
     try:
-        return create_method(name, "test_resnet", image_size=image_size, preset=preset, **options)
+        return create_method(name, "test_resnet", image_size=64, preset=preset, **options)
     except FraZooError as error:
         if "test_resnet" not in str(error):
             raise
-        return create_method(name, "test_vit", image_size=image_size, preset=preset, **options)
+        return create_method(name, "test_vit", image_size=64, preset=preset, **options)
 
 
 def random_places(count, dtype):

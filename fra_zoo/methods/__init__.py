@@ -43,8 +43,7 @@ def create_method(
         **options: fields of the method's `Config`.
 
     Raises:
-        FraZooError: for an unknown name or option, or a backbone that cannot take this size or lacks a map that the
-            method reads.
+        FraZooError: for an unknown name or option, or a backbone that has no usable dense map at this size.
     """
     if ":" in name or name.partition(".")[0] in ZOO:
         if backbone is not None or options:

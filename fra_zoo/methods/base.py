@@ -13,7 +13,7 @@ from fra_zoo.config import fill_options
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.fields import PROBABILITY, SHARE, Options, option
 from fra_zoo.layers.ema import ema_update, frozen_copy, momentum_at
-from fra_zoo.layers.features import PooledFeatures
+from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.registry import Registry
 from fra_zoo.task import Task
 from fra_zoo.views.spec import ViewSpec, byol_views
@@ -34,15 +34,14 @@ class Method(Task):
         image_size: side of the views in pixels.
         config: the method's options.
 
-    Class attributes: `presets`, named sets of options; `needs_text`, whether faces come with texts; `backbone_kwargs`,
-    timm's keyword arguments for a backbone that is built for the method by name, under the file of timm that has its
-    family: `{"resnet": {"zero_init_last": False}}`.
+    Class attributes: `presets`, named sets of options; `needs_text`, whether faces come with texts; `zero_init_last`,
+    whether a ResNet that is built for it starts with a zero last norm in each block.
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     needs_text: ClassVar[bool] = False
-    backbone_kwargs: ClassVar[dict[str, dict[str, Any]]] = {}
+    zero_init_last: ClassVar[bool] = True
 
     def __init__(self, backbone: nn.Module, image_size: int, config: Any) -> None:
         super().__init__()
@@ -98,7 +97,7 @@ class MomentumMethod(Method):
         return byol_views(image_size, (self.config.crop_min, 1.0))
 
     @property
-    def features(self) -> PooledFeatures:
+    def features(self) -> DenseFeatures:
         """The online backbone with its layout rule."""
         return self.online.features  # type: ignore[return-value]
 
@@ -107,7 +106,7 @@ class MomentumMethod(Method):
         return self.features.backbone
 
     def embed(self, images: Tensor) -> Tensor:
-        return self.features(images)
+        return self.features.pooled(images)
 
     def after_step(self, step: int, total_steps: int) -> None:
         config = self.config

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from fra_zoo.methods.base import METHODS, Method
-from fra_zoo.models.build import build_backbone, timm_family
+from fra_zoo.models.build import build_backbone
 
 
 def build_method(
@@ -23,7 +23,6 @@ def build_method(
     method = METHODS.get(name)
     config = method.options(preset, options)
     if isinstance(backbone, str):
-        own = method.backbone_kwargs.get(timm_family(backbone), {})
-        backbone = build_backbone(backbone, image_size, **{**own, **(backbone_args or {})})
+        backbone = build_backbone(backbone, image_size, zero_init_last=method.zero_init_last, **(backbone_args or {}))
         method.start(backbone)
     return method(backbone, image_size, config)

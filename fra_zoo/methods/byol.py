@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
 from fra_zoo.fields import PROBABILITY, WIDTH, option
-from fra_zoo.layers.features import PooledFeatures
+from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import MLPHead
 from fra_zoo.losses.cosine import cosine_distance
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
@@ -37,11 +37,11 @@ class BYOLNetwork(nn.Module):
 
     def __init__(self, backbone: nn.Module, image_size: int, config: BYOLConfig) -> None:
         super().__init__()
-        self.features = PooledFeatures(backbone, image_size)
+        self.features = DenseFeatures(backbone, image_size)
         self.projector = MLPHead(self.features.pooled_dim, config.hidden_dim, config.dim, hidden_bias=True)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        pooled = self.features(images)
+        pooled = self.features.pooled(images)
         return pooled, self.projector(pooled)
 
 

@@ -137,7 +137,7 @@ class FaRL(Method):
         return {"contrast": self.contrast, "masked_image": self.masked_image}
 
     def embed(self, images: Tensor) -> Tensor:
-        return self.vit(images)
+        return self.vit.pooled(images)
 
     @torch.no_grad()
     def class_probabilities(

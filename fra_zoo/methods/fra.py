@@ -138,7 +138,7 @@ class FRANetwork(nn.Module):
             self.register_buffer("prototypes", torch.randn(config.regions, config.dim))
 
     def forward(self, images: Tensor) -> FRAOutput:
-        maps, pooled = self.features.dense(images)
+        maps, pooled = self.features(images)
         similarity = self._similarity(maps)
         m = heatmaps(similarity, self.config.beta)
         z_regions = apply_per_region(self.region_projector, pool_regions(maps, m))
@@ -146,7 +146,7 @@ class FRANetwork(nn.Module):
 
     def regions(self, images: Tensor) -> Float[Tensor, "b n h w"]:
         """The heatmaps alone."""
-        return heatmaps(self._similarity(self.features.dense(images)[0]), self.config.beta)
+        return heatmaps(self._similarity(self.features(images)[0]), self.config.beta)
 
     def _similarity(self, maps: Tensor) -> Tensor:
         dense = apply_per_pixel(self.pixel_projector, maps)
@@ -170,7 +170,7 @@ class FRA(MomentumMethod):
     """Agreement of the whole face and of its learned regions across two views."""
 
     Config = FRAConfig
-    backbone_kwargs = {"resnet": {"zero_init_last": False}}
+    zero_init_last = False
     recipe = Recipe("lars", lr_per_256=0.45, weight_decay=1e-6, warmup_epochs=10, epochs=50, batch_size=512)
     presets = {
         "paper": {

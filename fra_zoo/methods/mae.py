@@ -135,7 +135,7 @@ class MAE(Method):
         return {"decoder": self.decoder}
 
     def embed(self, images: Tensor) -> Tensor:
-        return self.vit(images)
+        return self.vit.pooled(images)
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         return {"noise": uniform(keys, self.vit.count)}

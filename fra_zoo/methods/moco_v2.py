@@ -16,7 +16,7 @@ from fra_zoo.devices import full_precision
 from fra_zoo.distributed import gather_constant, process_rank, world_size
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, POSITIVE, PROBABILITY, WIDTH, option
-from fra_zoo.layers.features import PooledFeatures
+from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.norm import JoinedBatchNorm
 from fra_zoo.losses.contrastive import queue_contrast
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
@@ -51,13 +51,13 @@ class MoCoV2Network(nn.Module):
 
     def __init__(self, backbone: nn.Module, image_size: int, config: MoCoV2Config) -> None:
         super().__init__()
-        self.features = PooledFeatures(backbone, image_size)
+        self.features = DenseFeatures(backbone, image_size)
         width = self.features.pooled_dim
         hidden = config.hidden_dim or width
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, config.dim))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        pooled = self.features(images)
+        pooled = self.features.pooled(images)
         return pooled, F.normalize(full_precision(self.head(pooled)))
 
 
@@ -73,7 +73,7 @@ class MoCoV2(MomentumMethod):
 
     Config = MoCoV2Config
     recipe = Recipe("sgd", lr_per_256=0.03, weight_decay=1e-4, warmup_epochs=0, epochs=200, batch_size=256)
-    backbone_kwargs = {"resnet": {"zero_init_last": False}}
+    zero_init_last = False
     queue: Tensor
     place: Tensor
 

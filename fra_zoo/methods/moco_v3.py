@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fra_zoo.devices import full_precision
 from fra_zoo.fields import POSITIVE, PROBABILITY, SHARE, WIDTH, option
-from fra_zoo.layers.features import PooledFeatures
+from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import DeepMLP
 from fra_zoo.layers.vit import fix_positions, freeze, init_xavier, is_vit
 from fra_zoo.losses.contrastive import batch_contrast
@@ -52,12 +52,12 @@ class MoCoV3Network(nn.Module):
 
     def __init__(self, backbone: nn.Module, image_size: int, config: MoCoV3Config) -> None:
         super().__init__()
-        self.features = PooledFeatures(backbone, image_size)
+        self.features = DenseFeatures(backbone, image_size)
         layers = 3 if is_vit(backbone) else 2
         self.projector = DeepMLP(self.features.pooled_dim, config.hidden_dim, config.dim, layers, last_norm=True)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        pooled = self.features(images)
+        pooled = self.features.pooled(images)
         return pooled, self.projector(pooled)
 
 

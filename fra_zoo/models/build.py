@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
-from timm.models import is_model, list_models, model_entrypoint, split_model_name_tag
+from timm.models import is_model, list_models, split_model_name_tag
+from timm.models.resnet import ResNet
 from torch import nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.models.zoo import ZOO
 from fra_zoo.paths import shown
 
 PLACES = ("hf-hub:", "local-dir:")
@@ -50,36 +50,25 @@ def _nearest_models(name: str) -> str:
     )
 
 
-def build_backbone(name: str, image_size: int, **kwargs: Any) -> nn.Module:
+def build_backbone(name: str, image_size: int, *, zero_init_last: bool | None = None, **kwargs: Any) -> nn.Module:
     """A freshly initialised timm model without classifier.
 
     Args:
         name: any timm or zoo name.
         image_size: side in pixels; models of a fixed size (ViT, Swin) are built for it.
+        zero_init_last: for ResNets, whether the last norm of a block starts at zero.
         **kwargs: passed to timm.
     """
     check_name(name)
     if fixed_size(name):
         kwargs.setdefault("img_size", image_size)
     try:
-        return timm.create_model(name, pretrained=False, num_classes=0, **kwargs)
+        model = timm.create_model(name, pretrained=False, num_classes=0, **kwargs)
     except (TypeError, ValueError, AssertionError, NotImplementedError) as error:
         raise FraZooError(f"backbone '{name}' cannot be built with {kwargs}: {error}") from error
-
-
-def timm_family(name: str) -> str:
-    """The file of timm that has an architecture, such as `resnet` or `vision_transformer`; "" for a place of weights.
-
-    Args:
-        name: any timm or zoo name.
-    """
-    check_name(name)
-    if name.startswith(PLACES):
-        return ""
-    base = split_model_name_tag(name)[0]
-    if base in ZOO:
-        base = ZOO[base].architecture
-    return model_entrypoint(base).__module__.rpartition(".")[2]
+    if isinstance(model, ResNet) and zero_init_last is not None:
+        cast(Any, model).init_weights(zero_init_last=zero_init_last)
+    return model
 
 
 def fixed_size(name: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.layers.features import DenseFeatures, PooledFeatures
+from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.methods import create_method
 from fra_zoo.models.build import build_backbone
 from tests.methods import complete
@@ -54,13 +54,13 @@ def test_token_layout_is_the_image_layout():
     y = x.clone()
     y[:, :, 16:32, 48:64] = 1.0
     with torch.no_grad():
-        change = (dense.dense(x)[0] - dense.dense(y)[0]).abs().sum(1)[0]
+        change = (dense(x)[0] - dense(y)[0]).abs().sum(1)[0]
     assert change.nonzero().tolist() == [[1, 3]]
 
 
 def test_nhwc_layout():
     dense = DenseFeatures(build_backbone("swin_tiny_patch4_window7_224", 64).eval(), 64)
-    maps, pooled = dense.dense(torch.randn(2, 3, 64, 64))
+    maps, pooled = dense(torch.randn(2, 3, 64, 64))
     assert maps.shape == (2, 768, 2, 2)
     torch.testing.assert_close(maps.mean((2, 3)), pooled)
 
@@ -68,29 +68,6 @@ def test_nhwc_layout():
 def test_backbone_without_a_map_is_refused_by_name():
     with pytest.raises(FraZooError, match=r"backbone 'resnet18' has no usable dense map: at 32 px"):
         create_method("fra", "resnet18", image_size=32)
-
-
-def test_backbone_without_an_embedding_is_refused_by_name():
-    backbone = build_backbone("resnet18", 64, global_pool="")
-    with pytest.raises(FraZooError, match=r"'resnet18' has no pooled embedding: at 64 px it gives \(512, 2, 2\)"):
-        create_method("byol", backbone, image_size=64)
-
-
-def test_plain_modules_are_averaged():
-    features = PooledFeatures(torch.nn.Conv2d(3, 5, 1), 8)
-    x = torch.randn(2, 3, 8, 8)
-    assert features.pooled_dim == 5
-    torch.testing.assert_close(features(x), features.backbone(x).mean((2, 3)))
-
-
-@pytest.mark.parametrize(("name", "starts_at"), [("byol", 0.0), ("fra", 1.0), ("moco_v2", 1.0)])
-def test_a_method_builds_its_backbone_as_its_paper_does(name, starts_at):
-    """The last norm of a residual block starts at zero or one; what the user says comes first."""
-    for zoo_or_timm in ("resnet18", "fra_resnet18"):
-        net = create_method(name, zoo_or_timm, image_size=64, dim=16).backbone
-        assert (net.layer1[0].bn2.weight == starts_at).all()
-    other = create_method(name, "resnet18", image_size=64, dim=16, backbone_args={"zero_init_last": starts_at == 1.0})
-    assert (other.backbone.layer1[0].bn2.weight == 1.0 - starts_at).all()
 
 
 def test_size_that_a_backbone_cannot_take():

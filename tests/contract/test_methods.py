@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.layers.ema import momentum_at
-from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.methods import list_methods
 from tests.methods import FAMILIES, batch_for, complete, families, make
 
@@ -161,22 +160,6 @@ def test_takes_backbones_of_other_families_or_names_them(name):
         method(batch_for(method))["loss"].backward()
         lacking = [n for n, p in method.named_parameters() if p.requires_grad and p.grad is None]
         assert not lacking, backbone
-
-
-def test_a_map_is_asked_of_a_backbone_only_where_it_is_read(method, monkeypatch):
-    """A method of pooled features alone runs where a backbone's map is a single cell."""
-    asked = []
-    dense = DenseFeatures.dense
-    monkeypatch.setattr(DenseFeatures, "dense", lambda self, images: asked.append(self) or dense(self, images))
-    method(batch_for(method))
-    needs_map = any(type(module) is DenseFeatures for module in method.modules())
-    assert needs_map == bool(asked)
-    if any(isinstance(module, DenseFeatures) for module in method.modules()):
-        return
-    name = next(n for n in METHODS if type(make(n)) is type(method))
-    small = make(name, "test_resnet", image_size=32)
-    assert small.backbone.forward_features(torch.zeros(2, 3, 32, 32)).shape[2:] == (1, 1)
-    assert small(batch_for(small))["loss"].isfinite()
 
 
 @pytest.mark.parametrize("name", METHODS)
