@@ -18,8 +18,6 @@ from fra_zoo.config import parse, read_words
 from fra_zoo.errors import one_line_errors
 from fra_zoo.fields import COUNT, Options, option
 
-CENTRE = "0.56"  # share of LFW's deep-funneled photos that is face
-
 
 @dataclass
 class MeasureConfig(Options):
@@ -54,10 +52,11 @@ def measure(config: MeasureConfig) -> None:
     import torch
 
     from fra_zoo import create_model
+    from fra_zoo.data.sets.lfw import FACE_SHARE
     from fra_zoo.hub.measured import add_measured
     from fra_zoo.models.preprocessing import clean_view
     from fra_zoo.models.zoo import packaged
-    from fra_zoo.train.about import hardware
+    from fra_zoo.train.about import cpu_name
     from fra_zoo.train.assess import assess
 
     one = packaged(config.model)
@@ -68,7 +67,7 @@ def measure(config: MeasureConfig) -> None:
     numbers: dict[str, dict[str, Any]] = {}
     for dataset, root, names, more in (
         ("ferplus", config.ferplus, evaluators, ["--test", "true"]),
-        ("lfw", config.lfw, "verification", ["--center_crop", CENTRE]),
+        ("lfw", config.lfw, "verification", ["--center_crop", str(FACE_SHARE)]),
     ):
         if root is not None:
             found = assess([*words, "--dataset", dataset, "--root", root, "--evaluators", names, *more])
@@ -76,11 +75,7 @@ def measure(config: MeasureConfig) -> None:
             numbers |= {name: {"dataset": dataset, **split, **values} for name, values in found.items()}
     model: Any = create_model(f"local-dir:{folder}").to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
     spent = milliseconds(model, clean_view(model).size, config.rounds)
-    numbers["speed"] = {
-        "cpu_ms": round(spent, 2),
-        "threads": 1,
-        "hardware": hardware().partition(", ")[2] or hardware(),
-    }
+    numbers["speed"] = {"cpu_ms": round(spent, 2), "threads": 1, "hardware": cpu_name()}
     add_measured(folder, numbers)
     print(f"{folder.name}: {spent:.2f} ms an image; written: results.json, README.md")
 

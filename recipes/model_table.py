@@ -41,7 +41,7 @@ def row(folder: Path, facts: RunFacts) -> dict[str, str]:
     with safe_open(folder / "model.safetensors", "pt") as file:
         learned = [name for name in list(file.keys()) if "running_" not in name and "num_batches" not in name]
         parameters = sum(math.prod(file.get_slice(name).get_shape()) for name in learned)  # shapes alone are read
-    test, measured = facts.results.get("selected_test", {}), facts.results.get("measured", {})
+    test, measured = facts.results.get("selected_test", {}), facts.measured
 
     def share(numbers: dict[str, float], name: str) -> str:
         return f"{100 * numbers[name]:.1f}" if name in numbers else ""

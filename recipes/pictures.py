@@ -20,7 +20,6 @@ from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import COUNT, Options, option
 
 PEOPLE = "2194,11398,7615,6111,5288,4953"  # rows of LFW
-CENTRE = 0.56  # share of LFW's deep-funneled photos that is face
 LARGEST = 200_000  # bytes of a picture
 
 
@@ -35,12 +34,14 @@ class PicturesConfig(Options):
 
 def regions(config: PicturesConfig, folder: Path) -> None:
     """Heatmaps on faces of LFW and on drawn ones."""
+    from fra_zoo.data.sets.lfw import FACE_SHARE
+
     here = f"local-dir:{folder}"
     place = str(folder / "heatmaps_drawn.webp")
     draw(RegionsConfig(here, split="valid", dataset_args='{"size": 96}', output=place))
     if config.lfw is not None:
         place = str(folder / "heatmaps.png")
-        draw(RegionsConfig(here, "lfw", config.lfw, rows=config.rows, center_crop=CENTRE, output=place))
+        draw(RegionsConfig(here, "lfw", config.lfw, rows=config.rows, center_crop=FACE_SHARE, output=place))
 
 
 def answers(config: PicturesConfig, folder: Path) -> None:
@@ -50,6 +51,7 @@ def answers(config: PicturesConfig, folder: Path) -> None:
     from fra_zoo import plot
     from fra_zoo.data import create_dataset
     from fra_zoo.data.loading import FaceLoader, Faces
+    from fra_zoo.data.sets.lfw import FACE_SHARE
     from fra_zoo.hub.measured import add_measured
     from fra_zoo.labels import LabelSpace
     from fra_zoo.predict import Predictor
@@ -74,7 +76,7 @@ def answers(config: PicturesConfig, folder: Path) -> None:
     print(f"{folder.name}: {right:.1%} of {len(data)} drawn faces are right")
     if config.lfw is not None:
         people = create_dataset("lfw", "train", config.lfw)
-        batch, p = ask(people.select(numbers(config.rows, len(people))), CENTRE)
+        batch, p = ask(people.select(numbers(config.rows, len(people))), FACE_SHARE)
         plot.write_png(answers_page(batch["image"], p, predictor.labels), folder / "answers.webp")
 
 

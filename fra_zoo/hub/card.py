@@ -153,7 +153,7 @@ def _numbers(facts: RunFacts, folder: Path) -> str:
         lines += ["", *_recalls(results)]
     for name, value in facts.monitored.items():
         lines.append(f"- {name.replace('_', ' ')}, on held-out faces during pre-training: {value:.4f}")
-    lines += _measured(facts.results.get("measured", {}))
+    lines += _measured(facts.measured)
     for picture, title in PICTURES.items():
         if (folder / picture).is_file():
             lines += ["", f"![{title}]({picture})"]

@@ -10,11 +10,11 @@ from typing import Any
 from fra_zoo.errors import FraZooError
 from fra_zoo.files import read_mapping, write_whole
 from fra_zoo.hub.card import write_card
-from fra_zoo.hub.run_facts import read_facts
+from fra_zoo.hub.run_facts import MEASURED, read_facts
 from fra_zoo.paths import shown
 from fra_zoo.weights import CONFIG
 
-MEASURED, RESULTS = "measured", "results.json"
+RESULTS = "results.json"
 
 
 def add_measured(folder: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:

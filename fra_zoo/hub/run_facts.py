@@ -11,6 +11,7 @@ from fra_zoo.files import TRAINING, read_mapping, read_rows
 from fra_zoo.paths import public
 from fra_zoo.weights import CONFIG, HEADS_CONFIG
 
+MEASURED = "measured"  # of results.json: what evaluators found after the training
 MONITORED = "monitored"  # of training.json in a published folder, which has no metrics.jsonl
 _WATCHED = ("probe_", "knn_", "zero_shot_", "region_mi", "region_nmi", "region_iou", "region_purity", "region_told")
 
@@ -37,6 +38,11 @@ class RunFacts:
     def labels(self) -> list[str]:
         """Class names, or none."""
         return list(self.config.get("label_names", []))
+
+    @property
+    def measured(self) -> dict[str, dict[str, Any]]:
+        """What evaluators found after the training, by their names; see `fra_zoo.hub.measured`."""
+        return self.results.get(MEASURED, {})
 
     @property
     def license(self) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fra_zoo.cpu import cores
 from fra_zoo.files import write_whole
 
 
@@ -36,10 +36,11 @@ def hardware(processes: int = 1) -> str:
     """The devices that the processes ran on."""
     if torch.cuda.is_available():
         return f"{processes} x {torch.cuda.get_device_name()}"
-    return f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} CPU cores, {_cpu()}"
+    return f"{cores()} CPU cores, {cpu_name()}"
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """The processor as it calls itself."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text().splitlines():

@@ -169,10 +169,8 @@ def test_what_the_hub_has_now_wins_over_what_is_embedded(hub, tmp_path, monkeypa
             loaded = create(name, pretrained=True)
             assert loaded.conv1.weight.equal(model.conv1.weight)
             assert loaded(torch.zeros(1, 3, 40, 40)).shape == (1, 512)
-            assert loaded.forward_features(torch.zeros(1, 3, 40, 40)).shape[2:] == (
-                5,
-                5,
-            )  # its stride, not the embedded one's
+            maps = loaded.forward_features(torch.zeros(1, 3, 40, 40))
+            assert maps.shape[2:] == (5, 5)  # its stride, not the embedded one's
             assert loaded.pretrained_cfg["input_size"][-1] == 40
     monkeypatch.delenv("FRA_ZOO_ORG")
     for create in (fra_zoo.create_model, timm.create_model):

@@ -16,6 +16,7 @@ from fra_zoo.errors import FraZooError
 
 WHAT = "a folder of NAME/NAME_0001.jpg, or of Parquet files with identity and number, and pairs.txt"
 PLACES = (".", "lfw", "lfw-deepfunneled", "lfw_funneled", "lfw-py/lfw-deepfunneled", "train")
+FACE_SHARE = 0.56  # of the side of a deep-funneled photo, around its centre: the rest is hair, neck and background
 _LOOKED_AT = 20
 _FILE = re.compile(r"(.+)_(\d{4})\.[a-z]+", re.IGNORECASE)
 FEATURES = Features({"image": Image(decode=False), "identity": Value("string"), "number": Value("int64")})
