@@ -27,6 +27,7 @@ for _name in [name for name in os.environ if name.startswith(("HF_", "HUGGING", 
 os.environ |= {
     "HF_ENDPOINT": f"http://127.0.0.1:{HUB_PORT}",
     "HF_HOME": _HOME,
+    "FRA_ZOO_CACHE": _HOME,
     "HF_HUB_DISABLE_XET": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",

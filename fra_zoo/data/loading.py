@@ -6,82 +6,28 @@ run may start in the middle of an epoch without reading what came before.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from fra_zoo.data.base import FaceData
-from fra_zoo.data.columns import label_numbers
-from fra_zoo.data.images import UNREADABLE, BadImages, decode, image_name
+from fra_zoo.data.decoded import Batch, Decoded, decode_batches, decoded_in_memory
+from fra_zoo.data.decoded_file import cache_folder, decoded_on_disk
+from fra_zoo.data.faces import TEXT, Faces
+from fra_zoo.data.images import BadImages
 from fra_zoo.data.sampling import balanced_order, check_class_batches, class_batches_order
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.views.random import sample_keys, uniform
 
-Cache = Literal["none", "ram", "device"]
-CACHES = ("none", "ram", "device")
-COLUMNS = ("label", "votes", "target")
-TEXT = "text"
+Cache = Literal["none", "ram", "disk", "device"]
+CACHES = get_args(Cache)
 Sampling = Literal["plain", "balanced", "class_batches"]
-_MAX_NEIGHBOURS = 100
-
-
-class Faces(Dataset[dict[str, Any]]):
-    """Map-style decoding of a `FaceData`; a bad image gives its place to the next readable one.
-
-    Items hold `image` uint8 (3, size, size), `index`, `bad` (the row that could not be read, or -1) and the data's
-    `label`, `votes`, `target` and `text`. A row's own `box` and `center_crop` say what is cut out (`decode`).
-    """
-
-    def __init__(self, data: FaceData, size: int, center_crop: float = 1.0) -> None:
-        self.data, self.size, self.center_crop = data, size, center_crop
-        self._rows = data.dataset
-        present = [name for name in COLUMNS if name in self._rows.column_names]
-        if data.labels is None and "label" in present and not self._rows.features["label"].dtype.startswith("int"):
-            present.remove("label")  # words that nobody gave a meaning
-        self.columns = {name: self._numbers(name) for name in present}
-        texts = self._rows[TEXT][:] if TEXT in self._rows.column_names else None
-        self.texts: list[str] | None = None if texts is None else [text or "" for text in texts]
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def _numbers(self, name: str) -> Tensor:
-        if name == "label":
-            return torch.from_numpy(label_numbers(self._rows, f"dataset '{self.data.name}' {self.data.split}"))
-        values = self._rows.with_format(None)[name][:]
-        width = next((len(value) for value in values if value is not None), 0)
-        try:
-            return torch.as_tensor([[0] * width if value is None else value for value in values])
-        except (TypeError, ValueError) as error:
-            raise FraZooError(
-                f"dataset '{self.data.name}' {self.data.split}: column '{name}' is not {width} numbers in every row "
-                f"({error}); mend the rows that differ"
-            ) from error
-
-    def __getitem__(self, row: int) -> dict[str, Any]:
-        why = ""
-        for readable in range(row, row + _MAX_NEIGHBOURS):
-            readable %= len(self)
-            try:
-                content = self._rows[readable]
-                crop = content.get("center_crop") or self.center_crop
-                image = decode(content["image"], self.size, crop, content.get("box"))
-            except UNREADABLE as error:
-                why = why or str(error)
-                continue
-            item = {"image": image, "index": readable, "bad": -1 if readable == row else row}
-            item |= {name: column[readable] for name, column in self.columns.items()}
-            return item if self.texts is None else item | {TEXT: self.texts[readable]}
-        raise FraZooError(f"{_MAX_NEIGHBOURS} images in a row are unreadable, from {self.name(row)} on: {why}")
-
-    def name(self, row: int) -> str:
-        """The file or row of an image."""
-        return image_name(self._rows[row]["image"], row)
 
 
 class FaceLoader:
@@ -96,7 +42,8 @@ class FaceLoader:
         sampling: `plain`; `balanced`, drawn with replacement, every class alike; or `class_batches`, every class alike
             in every process's batch, at least two faces of each.
         workers: decoding processes (without cache).
-        cache: `none`, `ram` (decoded once, kept here) or `device` (kept on `device`).
+        cache: `none`; `ram` (decoded once, kept by this process alone); `disk` (decoded once on this machine, in a file
+            that its processes and later runs map, `fra_zoo.data.decoded_file`); or `device` (from there onto `device`).
         bad_limit: share of unreadable images that stops the run.
     """
 
@@ -126,9 +73,7 @@ class FaceLoader:
             )
         if sampling == "class_batches":
             check_class_batches(faces.columns["label"], batch_size)
-        self._cached: dict[str, Tensor] | None = None
-        if cache != "none":
-            self._cached = self._decode_all(torch.device(device) if cache == "device" else torch.device("cpu"))
+        self._decoded = None if cache == "none" else self._decode_all(cache, device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -139,7 +84,7 @@ class FaceLoader:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[dict[str, Any]]:
         """Batches of this process from number `start` on; `index` stays on the CPU."""
         batches = self._batches(epoch)[start:]
-        if self._cached is not None:
+        if self._decoded is not None:
             for rows, keys in zip(batches, self._keys(batches, start), strict=True):
                 yield self._gather(rows) | {"key": keys}
             return
@@ -189,32 +134,34 @@ class FaceLoader:
             return class_batches_order(self.faces.columns["label"], keys, self.batch_size, cells)
         return uniform(keys, 1)[:, 0].argsort()
 
-    def _decode_all(self, device: torch.device) -> dict[str, Tensor]:
-        size = self.faces.size
-        images = torch.empty(len(self.faces), 3, size, size, dtype=torch.uint8)
-        index, bad = torch.arange(len(self.faces)), torch.full((len(self.faces),), -1)
-        loader = DataLoader(self.faces, batch_size=256, num_workers=self.workers)
-        done = 0
-        bar = tqdm(total=len(self.faces), desc="decoding", unit="image", leave=False, disable=self.rank != 0)
-        for batch in loader:
-            self._note_bad(batch["bad"])
-            count = len(batch["image"])
-            here = slice(done, done + count)
-            images[here], index[here], bad[here] = batch["image"], batch["index"], batch["bad"]
-            done += count
-            bar.update(count)
-        bar.close()
-        return {"image": images.to(device), "index": index, "bad": bad}
+    def _decode_all(self, cache: Cache, device: torch.device | str) -> Decoded:
+        """All faces, decoded once: by this process, or (`disk`, `device`) by one of those of this machine."""
+        folder = cache_folder() if cache in ("disk", "device") else None
+        if folder is None:
+            decoded = decoded_in_memory(self.faces, self._batches_of_all(1))
+        else:
+            sharing = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that wait meanwhile
+            say = tqdm.write if self.rank == 0 else lambda line: None
+            decoded = decoded_on_disk(self.faces, lambda: self._batches_of_all(sharing), folder, say)
+        self._note_bad(decoded.rows[:, 1])
+        if cache == "device":
+            images = decoded.images if folder is None else np.array(decoded.images)
+            return Decoded(torch.as_tensor(images).to(device), decoded.rows)
+        return decoded
 
-    def _gather(self, rows: Tensor) -> dict[str, Any]:
-        assert self._cached is not None
-        index = self._cached["index"][rows]
-        images = self._cached["image"]
-        batch = {
-            "image": images[rows.to(images.device, non_blocking=True)],
-            "index": index,
-            "bad": self._cached["bad"][rows],
-        }
+    def _batches_of_all(self, share: int) -> Iterator[Batch]:
+        threads = torch.get_num_threads() * share
+        quiet = self.rank != 0 and share == 1
+        with tqdm(total=len(self.faces), desc="decoding", unit="image", leave=False, disable=quiet) as bar:
+            for images, rows in decode_batches(self.faces, self.workers, threads):
+                self._note_bad(torch.from_numpy(rows[:, 1]))
+                yield images, rows
+                bar.update(len(images))
+
+    def _gather(self, places: Tensor) -> dict[str, Any]:
+        assert self._decoded is not None
+        index, bad = self._decoded.rows[places].unbind(1)
+        batch = {"image": self._decoded.take(places), "index": index, "bad": bad}
         batch |= {name: column[index] for name, column in self.faces.columns.items()}
         texts = self.faces.texts
         return batch if texts is None else batch | {TEXT: [texts[row] for row in index.tolist()]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
+from fra_zoo.data.loading import CACHES, Cache
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.tuning import Tuning
 from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, WEIGHT, Options, Range, option
@@ -49,7 +50,10 @@ class TrainConfig(Options):
         0, "decoding processes (streaming: threads), when nothing is cached", _WORKERS, may_change=True
     )
     cache: str = option(
-        "none", "none, ram or device: where decoded images are kept", choices=("none", "ram", "device"), may_change=True
+        "none",
+        "where decoded images are kept: none, ram (of each process), disk (once a machine, for later runs too), device",
+        choices=CACHES,
+        may_change=True,
     )
     streaming: bool = option(False, "read shards as they come, from disk, a web server or the Hub")
     steps_per_epoch: Optional[int] = option(None, "length of an epoch when streaming", COUNT)
@@ -79,6 +83,11 @@ class TrainConfig(Options):
             raise FraZooError("config: streaming and cache exclude each other; leave cache at none")
         if self.streaming and self.steps_per_epoch is None:
             raise FraZooError("config: streaming needs steps_per_epoch, since a stream does not know its length")
+
+    @property
+    def evaluation_cache(self) -> Cache:
+        """Where the faces of the evaluations between epochs are held: in a file where those of training are."""
+        return "disk" if self.cache in ("disk", "device") else "ram"
 
 
 @dataclass

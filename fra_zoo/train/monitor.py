@@ -46,7 +46,8 @@ class Monitor:
             splits = [_some(split.labelled(), config.probe_images, config.seed) for split in splits]
             self.classes = len(splits[0].labels)
             size = config.load_size or config.image_size
-            self.loaders = [FaceLoader(Faces(split, size), 256, shuffle=False, cache="ram") for split in splits]
+            cache = config.evaluation_cache
+            self.loaders = [FaceLoader(Faces(split, size), 256, shuffle=False, cache=cache) for split in splits]
 
     def __call__(self, task: Task, epoch: int) -> dict[str, float]:
         if self.loaders is None:

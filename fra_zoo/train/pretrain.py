@@ -46,8 +46,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     if method.needs_text:
         data = data.with_texts()
     micro = micro_batch(config, method.recipe, accelerator.num_processes)
-    with accelerator.main_process_first():
-        loader = make_loader(data, config, micro, accelerator)
+    loader = make_loader(data, config, micro, accelerator)
     plan = make_plan(config, method.recipe, loader.steps_per_epoch)
     task, optimizer = make_ready(method, config, plan)
     run = RunFolder(config.output)

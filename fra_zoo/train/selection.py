@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fra_zoo.data import FaceData
-from fra_zoo.data.loading import FaceLoader, Faces
+from fra_zoo.data.loading import Cache, FaceLoader, Faces
 from fra_zoo.evaluate.fer import predict
 from fra_zoo.evaluate.metrics import classification_metrics
 from fra_zoo.fer.base import Objective
@@ -29,16 +30,31 @@ class Judge:
         size: side to decode to, pixels.
         view: of evaluation.
         device: of the task.
+        cache: where the decoded faces are held between the epochs.
     """
 
-    def __init__(self, run: RunFolder, faces: FaceData, size: int, view: ViewSpec, device: torch.device) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        faces: FaceData,
+        size: int,
+        view: ViewSpec,
+        device: torch.device,
+        cache: Cache = "ram",
+    ) -> None:
         self.run, self.size, self.view, self.device = run, size, view.clean(), device
-        self.loader = self.load(faces)
+        self.faces = faces
+        self.cache: Cache = cache
         self.state: dict[str, Any] = {}
+
+    @cached_property
+    def loader(self) -> FaceLoader:
+        """The split that chooses; decoded by the process that measures, and by no other."""
+        return self.load(self.faces)
 
     def load(self, data: FaceData) -> FaceLoader:
         """All faces of a split, in order."""
-        return FaceLoader(Faces(data, self.size), 256, shuffle=False, cache="ram")
+        return FaceLoader(Faces(data, self.size), 256, shuffle=False, cache=self.cache)
 
     def measure(self, model: nn.Module, loader: FaceLoader) -> tuple[Float[Tensor, "n c"], Int[Tensor, " n"]]:
         """Probabilities and labels of every readable face."""

@@ -73,7 +73,7 @@ def load_data(config: TrainConfig, split: str) -> FaceData:
 def make_loader(
     data: FaceData, config: TrainConfig, batch_size: int, accelerator: Accelerator, *, sampling: str = "plain"
 ) -> FaceLoader | ShardLoader:
-    """Training batches of this process; the main process decodes (and caches on disk) first."""
+    """Training batches of this process; with `cache: disk` one process of each machine decodes, and the others wait."""
     size = config.load_size or config.image_size
     rank, world = accelerator.process_index, accelerator.num_processes
     if data.streaming:
