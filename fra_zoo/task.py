@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from fra_zoo.optim import OptimConfig
 from fra_zoo.views.spec import ViewSpec
 
 Batch = dict[str, Any]
-Stairs = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a task is trained unless the user says otherwise: the paper's settings live with the task.
-
-    Attributes:
-        optimizer: `lars`, `adamw`, `adam` or `sgd`.
-        lr_per_256: learning rate for 256 samples a step; scaled linearly with the batch.
-        weight_decay: on weights with more than one axis.
-        warmup_epochs: linear rise from 0; then a cosine falls to `min_lr`.
-        epochs, batch_size: of the whole run, over all processes.
-        min_lr: where the cosine ends.
-        stairs: (epoch, factor) pairs instead of the cosine: until that epoch the rate is the factor times the peak. A
-            run of another length stretches them.
-        warmup_from_zero: whether the first step's rate is 0, or one step's share of the peak.
-        min_share: the cosine ends no lower than this share of the peak.
-        betas: of Adam and AdamW.
-    """
-
-    optimizer: str
-    lr_per_256: float
-    weight_decay: float
-    warmup_epochs: float
-    epochs: int
-    batch_size: int
-    min_lr: float = 0.0
-    stairs: Stairs = ()
-    warmup_from_zero: bool = False
-    min_share: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-
-    @property
-    def shares(self) -> Stairs:
-        """`stairs` with shares of the run instead of epochs."""
-        return tuple((epoch / self.epochs, factor) for epoch, factor in self.stairs)
 
 
 class Task(nn.Module):
@@ -60,7 +23,7 @@ class Task(nn.Module):
     targets are submodules, so checkpoints hold them.
     """
 
-    recipe: Recipe
+    optim: OptimConfig
     views: tuple[ViewSpec, ...]
 
     @property
@@ -88,6 +51,11 @@ class Task(nn.Module):
 
     def before_step(self, step: int, steps_per_epoch: int, total_steps: int) -> None:
         """Called on the unwrapped module before the forward of step number `step` (from 0): ramps and the like."""
+
+    def after_backward(self, step: int, steps_per_epoch: int, total_steps: int) -> None:
+        """Called on the unwrapped module between backward and the optimizer's step: gradients that it sets to None
+        leave their weights as they are. They are whole (all micro-batches, not scaled), and not clipped yet.
+        """
 
     def after_step(self, step: int, total_steps: int) -> None:
         """Called on the unwrapped module after the optimizer's step number `step` (from 0): moving averages, queues."""

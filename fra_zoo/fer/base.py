@@ -17,8 +17,9 @@ from fra_zoo.fer.tuning import Tuning
 from fra_zoo.fields import Options
 from fra_zoo.layers.ema import average_update, frozen_copy
 from fra_zoo.models.preprocessing import is_photometric
+from fra_zoo.optim import OptimConfig, by_epochs
 from fra_zoo.registry import Registry
-from fra_zoo.task import Batch, Recipe, Task
+from fra_zoo.task import Batch, Task
 
 OBJECTIVES: Registry[type[Objective]] = Registry("objective", "fra_zoo.fer")
 
@@ -29,21 +30,21 @@ def unit_gain(lr: float, momentum: float = 0.9) -> float:
 
 
 # https://github.com/microsoft/FERPlus, src/train.py: minibatches of 32, lr 0.05, halved at 20, a tenth from 40 on.
-FERPLUS_RECIPE = Recipe(
+FERPLUS_OPTIM = OptimConfig(
     "sgd",
     lr_per_256=unit_gain(0.05) * 256 / 32,
     weight_decay=0.0,
-    warmup_epochs=0,
     epochs=100,
     batch_size=32,
-    stairs=((20, 1.0), (40, 0.5), (100, 0.1)),
+    schedule="step",
+    milestones=by_epochs(100, {20: 1.0, 40: 0.5, 100: 0.1}),
 )
 # https://github.com/zaczgao/Facial_Region_Awareness, main_fer.py.
-FRA_RECIPE = Recipe(
+FRA_OPTIM = OptimConfig(
     "adamw",
     lr_per_256=2e-4,
     weight_decay=0.05,
-    warmup_epochs=5,
+    max_warmup_epochs=5,
     epochs=100,
     batch_size=256,
     min_lr=1e-6,
@@ -75,7 +76,7 @@ class Objective(Task):
     scheme: ClassVar[str] = "majority"
     sampling: ClassVar[str] = "plain"
     augmentation: ClassVar[str] = "ferplus"
-    recipe = FERPLUS_RECIPE
+    optim = FERPLUS_OPTIM
 
     def __init__(self, model: nn.Module, image_size: int, config: Any, tuning: Tuning) -> None:
         super().__init__()

@@ -28,12 +28,13 @@ from fra_zoo.layers.branches import Split, copy_tail, run_tail, split_backbone
 from fra_zoo.layers.norm import fold_into_linear
 from fra_zoo.losses.label_distribution import latent_distribution_loss, sharpen, with_class, without_class
 from fra_zoo.losses.similarity import class_similarity, similarity_preserving_loss
-from fra_zoo.task import Batch, Recipe, Stairs
+from fra_zoo.optim import OptimConfig, by_epochs
+from fra_zoo.task import Batch
 
 MODES, SOURCES = ("paper", "official"), ("features", "logits")
 _EPOCHS = 36
 # Published config.py: rates of the heads by epoch, as factors of the trunk's first rate, 1e-4.
-_HEADS: Stairs = ((4, 10.0), (8, 5.0), (14, 1.0), (22, 0.1), (25, 0.5), (60, 0.1))
+_HEADS = by_epochs(_EPOCHS, {4: 10.0, 8: 5.0, 14: 1.0, 22: 0.1, 25: 0.5, 60: 0.1})
 _TEST_EVERY = 200  # steps after which the published code leaves training mode until the epoch's end
 
 
@@ -113,14 +114,14 @@ class DMUE(Objective):
     Config = DMUEConfig
     sampling = "class_batches"
     augmentation = "dmue"
-    recipe = Recipe(
+    optim = OptimConfig(
         "adam",
         lr_per_256=1e-4 * 256 / 72,
         weight_decay=1e-4,
-        warmup_epochs=0,
         epochs=_EPOCHS,
         batch_size=72,
-        stairs=((6, 1.0), (12, 0.5), (22, 0.1), (25, 0.5), (60, 0.1)),
+        schedule="step",
+        milestones=by_epochs(_EPOCHS, {6: 1.0, 12: 0.5, 22: 0.1, 25: 0.5, 60: 0.1}),
     )
 
     def __init__(self, model: nn.Module, image_size: int, config: DMUEConfig, tuning: Tuning) -> None:
@@ -159,10 +160,9 @@ class DMUE(Objective):
         heads = list(self.heads_of_branches.parameters())
         if not self.config.official:
             heads += [self.neck.weight, *self.uncertainty.parameters()]
-        stairs = tuple((epoch / _EPOCHS, factor) for epoch, factor in _HEADS)
         return [
             {"params": trunk, "weight_decay": weight_decay},
-            {"params": heads, "weight_decay": weight_decay, "stairs": stairs},
+            {"params": heads, "weight_decay": weight_decay, "milestones": _HEADS},
         ]
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:

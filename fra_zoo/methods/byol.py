@@ -15,7 +15,8 @@ from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import MLPHead
 from fra_zoo.losses.cosine import cosine_distance
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.task import Batch, Recipe
+from fra_zoo.optim import OptimConfig
+from fra_zoo.task import Batch
 
 
 @dataclass
@@ -50,7 +51,7 @@ class BYOL(MomentumMethod):
     """Predict the target's projection of the other view; loss `2 - 2 cos`, summed over both directions."""
 
     Config = BYOLConfig
-    recipe = Recipe("lars", lr_per_256=0.45, weight_decay=1e-6, warmup_epochs=10, epochs=100, batch_size=512)
+    optim = OptimConfig("lars", lr_per_256=0.45, weight_decay=1e-6, max_warmup_epochs=10, epochs=100, batch_size=512)
 
     def __init__(self, backbone: nn.Module, image_size: int, config: BYOLConfig) -> None:
         super().__init__(backbone, image_size, config)

@@ -26,7 +26,8 @@ from fra_zoo.layers.vit import ViTTokens
 from fra_zoo.losses.contrastive import clip_loss
 from fra_zoo.losses.pixels import normalise_patches, patchify
 from fra_zoo.methods.base import METHODS, Method, MethodConfig
-from fra_zoo.task import Batch, Recipe
+from fra_zoo.optim import OptimConfig
+from fra_zoo.task import Batch
 from fra_zoo.views.random import uniform
 from fra_zoo.views.spec import ViewSpec
 
@@ -110,8 +111,8 @@ class FaRL(Method):
 
     Config = FaRLConfig
     needs_text = True
-    recipe = Recipe(
-        "adamw", lr_per_256=5e-5, weight_decay=0.05, warmup_epochs=1, epochs=16, batch_size=5120, min_share=0.9
+    optim = OptimConfig(
+        "adamw", lr_per_256=5e-5, weight_decay=0.05, max_warmup_epochs=1, epochs=16, batch_size=5120, min_lr_share=0.9
     )
 
     def __init__(self, backbone: nn.Module, image_size: int, config: FaRLConfig) -> None:

@@ -37,7 +37,8 @@ from fra_zoo.losses.region import (
 )
 from fra_zoo.losses.sinkhorn import sinkhorn_across, sinkhorn_within
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.task import Batch, Recipe
+from fra_zoo.optim import OptimConfig
+from fra_zoo.task import Batch
 from fra_zoo.views.places import carry
 
 PROTOTYPE_MOMENTUM = 0.9
@@ -171,7 +172,7 @@ class FRA(MomentumMethod):
 
     Config = FRAConfig
     zero_init_last = False
-    recipe = Recipe("lars", lr_per_256=0.45, weight_decay=1e-6, warmup_epochs=10, epochs=50, batch_size=512)
+    optim = OptimConfig("lars", lr_per_256=0.45, weight_decay=1e-6, max_warmup_epochs=10, epochs=50, batch_size=512)
     presets = {
         "paper": {
             "local_hidden_dim": 4096,

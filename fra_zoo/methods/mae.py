@@ -23,7 +23,8 @@ from fra_zoo.layers.positions import sincos_positions
 from fra_zoo.layers.vit import ViTTokens, fix_positions, freeze, init_xavier, need_vit
 from fra_zoo.losses.pixels import hidden_error, normalise_patches, patchify
 from fra_zoo.methods.base import METHODS, Method, MethodConfig
-from fra_zoo.task import Batch, Recipe
+from fra_zoo.optim import OptimConfig
+from fra_zoo.task import Batch
 from fra_zoo.views.random import uniform
 from fra_zoo.views.spec import ViewSpec
 
@@ -99,11 +100,11 @@ class MAE(Method):
     """Predict the pixels of three quarters of the face from the rest."""
 
     Config = MAEConfig
-    recipe = Recipe(
+    optim = OptimConfig(
         "adamw",
         lr_per_256=1.5e-4,
         weight_decay=0.05,
-        warmup_epochs=40,
+        max_warmup_epochs=40,
         epochs=800,
         batch_size=4096,
         warmup_from_zero=True,

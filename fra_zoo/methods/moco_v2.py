@@ -20,7 +20,8 @@ from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.norm import JoinedBatchNorm
 from fra_zoo.losses.contrastive import queue_contrast
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.task import Batch, Recipe
+from fra_zoo.optim import OptimConfig
+from fra_zoo.task import Batch
 from fra_zoo.views.random import uniform
 from fra_zoo.views.spec import ViewSpec, byol_views
 
@@ -72,7 +73,7 @@ class MoCoV2(MomentumMethod):
     """
 
     Config = MoCoV2Config
-    recipe = Recipe("sgd", lr_per_256=0.03, weight_decay=1e-4, warmup_epochs=0, epochs=200, batch_size=256)
+    optim = OptimConfig("sgd", lr_per_256=0.03, weight_decay=1e-4, epochs=200, batch_size=256)
     zero_init_last = False
     queue: Tensor
     place: Tensor

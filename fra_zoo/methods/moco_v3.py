@@ -17,13 +17,20 @@ from fra_zoo.layers.mlp import DeepMLP
 from fra_zoo.layers.vit import fix_positions, freeze, init_xavier, is_vit
 from fra_zoo.losses.contrastive import batch_contrast
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.task import Batch, Recipe
+from fra_zoo.optim import OptimConfig
+from fra_zoo.task import Batch
 
-RESNET = Recipe(
-    "lars", lr_per_256=0.6, weight_decay=1e-6, warmup_epochs=10, epochs=100, batch_size=4096, warmup_from_zero=True
+RESNET = OptimConfig(
+    "lars", lr_per_256=0.6, weight_decay=1e-6, max_warmup_epochs=10, epochs=100, batch_size=4096, warmup_from_zero=True
 )
-VIT = Recipe(
-    "adamw", lr_per_256=1.5e-4, weight_decay=0.1, warmup_epochs=40, epochs=300, batch_size=4096, warmup_from_zero=True
+VIT = OptimConfig(
+    "adamw",
+    lr_per_256=1.5e-4,
+    weight_decay=0.1,
+    max_warmup_epochs=40,
+    epochs=300,
+    batch_size=4096,
+    warmup_from_zero=True,
 )
 TOKEN_STD = 1e-6
 
@@ -66,7 +73,7 @@ class MoCoV3(MomentumMethod):
     """Tell a face's other view from the other faces of the batch, in both directions."""
 
     Config = MoCoV3Config
-    recipe = RESNET
+    optim = RESNET
 
     def __init__(self, backbone: nn.Module, image_size: int, config: MoCoV3Config) -> None:
         vit = is_vit(backbone)
@@ -78,7 +85,7 @@ class MoCoV3(MomentumMethod):
         if vit:
             self._freeze(backbone, config)
         super().__init__(backbone, image_size, config)
-        self.recipe = VIT if vit else RESNET
+        self.optim = VIT if vit else RESNET
         self.set_networks(MoCoV3Network(backbone, image_size, config))
         self.predictor = DeepMLP(config.dim, config.hidden_dim, config.dim, 2, last_norm=vit)
 

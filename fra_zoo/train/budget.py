@@ -127,23 +127,23 @@ def plan_words(argv: Sequence[str]) -> Budget:
 
 def budget(method: Method, config: BudgetConfig) -> Budget:
     """Count and time a step."""
-    recipe = method.recipe
+    optim = method.optim.but(batch_size=config.batch_size, epochs=config.epochs)
     flops, an_image, once = count_step(method)
     parameters = sum(p.numel() for p in method.parameters())
     trainable = sum(p.numel() for p in method.parameters() if p.requires_grad)
-    per_gpu = -(-(config.batch_size or recipe.batch_size) // config.gpus)
+    per_gpu = -(-optim.batch_size // config.gpus)
     hardware = HARDWARE[config.gpu]
     if config.measure:
         rate, scaling = measure(method, min(per_gpu, 64)), 1.0
     else:
         rate = hardware.one * REFERENCE_FLOPS / flops
         scaling = hardware.eight / (8 * hardware.one) if hardware.eight and config.gpus > 1 else 1.0
-    total = config.images * (config.epochs or recipe.epochs)
+    total = config.images * optim.epochs
     return Budget(
         flops=flops,
         parameters=parameters,
         trainable=trainable,
-        weight_bytes=4.0 * (parameters + trainable * (1 + _STATES[recipe.optimizer])) + once,
+        weight_bytes=4.0 * (parameters + trainable * (1 + _STATES[optim.optimizer])) + once,
         activation_bytes=an_image,
         per_gpu=per_gpu,
         rate=rate,

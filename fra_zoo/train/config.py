@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Optional
 
 from fra_zoo.data.loading import CACHES, Cache
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.tuning import Tuning
 from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, WEIGHT, Options, Range, option
+from fra_zoo.optim import OPTIMIZERS, OptimConfig
 from fra_zoo.paths import user_path
 
 _WORKERS = Range(at_least=0, at_most=1024)
@@ -29,14 +30,23 @@ class TrainConfig(Options):
     max_steps: Optional[int] = option(None, "stop after this many steps, schedules unchanged", COUNT, may_change=True)
     batch_size: Optional[int] = option(None, "over all processes; default: the recipe's", COUNT)
     accumulate: int = option(1, "micro-batches in a step", COUNT)
-    optimizer: Optional[str] = option(None, "default: the recipe's", choices=("lars", "adamw", "adam", "sgd"))
+    optimizer: Optional[str] = option(None, "default: the recipe's", choices=OPTIMIZERS)
     schedule: Optional[str] = option(
-        None, "cosine: to the end, instead of the recipe's stairs or floor", choices=("cosine",)
+        None, "of the rate: cosine, instead of the recipe's milestones; default: the recipe's", choices=("cosine",)
+    )
+    min_lr_share: Optional[float] = option(
+        None, "the cosine ends no lower than this share of the peak; default: the recipe's", PROBABILITY
     )
     lr: Optional[float] = option(
         None, "peak learning rate; default: the recipe's, scaled by batch_size / 256", POSITIVE
     )
     weight_decay: Optional[float] = option(None, "default: the recipe's", WEIGHT)
+    weight_decay_end: Optional[float] = option(
+        None, "weight decay at the end, reached along a cosine; default: the recipe's", WEIGHT
+    )
+    clip_grad: Optional[float] = option(
+        None, "largest norm of the whole gradient, 0 is off; default: the recipe's", WEIGHT
+    )
     warmup_epochs: Optional[float] = option(None, "default: the recipe's, at most a tenth of the run", WEIGHT)
     precision: str = option(
         "auto", "auto (bf16 where the hardware has it), bf16, fp16 or fp32", choices=("auto", "bf16", "fp16", "fp32")
@@ -88,6 +98,11 @@ class TrainConfig(Options):
     def evaluation_cache(self) -> Cache:
         """Where the faces of the evaluations between epochs are held: in a file where those of training are."""
         return "disk" if self.cache in ("disk", "device") else "ram"
+
+    def optim(self, recipe: OptimConfig) -> OptimConfig:
+        """How the run is optimised: as this says, and where it is silent as the recipe does."""
+        shared = {field.name for field in fields(OptimConfig)}
+        return recipe.but(**{field.name: getattr(self, field.name) for field in fields(self) if field.name in shared})
 
 
 @dataclass

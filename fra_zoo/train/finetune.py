@@ -34,7 +34,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     kind = OBJECTIVES.get(config.objective)
     config, given = parse([FinetuneConfig, kind.Config], words)
     protocol = PROTOCOLS[config.protocol]
-    recipe = protocol.recipe or kind.recipe
+    optim = config.optim(protocol.optim or kind.optim)
     accelerator = make_accelerator(config)
     set_seed(config.seed)
     splits = load_splits(config, kind.scheme)
@@ -47,9 +47,9 @@ def finetune(argv: Sequence[str]) -> RunFolder:
         **protocol.tuning(config),
         **said_options(given, words),
     )
-    micro = micro_batch(config, recipe, accelerator.num_processes)
+    micro = micro_batch(optim, accelerator.num_processes)
     loader = make_loader(splits.train, config, micro, accelerator, sampling=_sampling(config, kind.sampling))
-    plan = make_plan(config, recipe, loader.steps_per_epoch, protocol.evaluate_every)
+    plan = make_plan(config, optim, loader.steps_per_epoch, protocol.evaluate_every)
     ready, optimizer = make_ready(task, config, plan)
     run = RunFolder(config.output)
     checkpoint = run.latest()

@@ -59,6 +59,7 @@ class Trainer:
         self.task, self.loader, self.plan, self.run, self.accelerator = task, loader, plan, run, accelerator
         self.evaluate, self.export = evaluate, export
         self.model, self.optimizer = accelerator.prepare(task, optimizer)
+        self._decays = [group["weight_decay"] for group in self.optimizer.param_groups]
         self.step = 0
         self.state: dict[str, Any] = {}
         self._began = time.perf_counter()
@@ -134,7 +135,7 @@ class Trainer:
     def _one_epoch(self, bar: Any) -> None:
         plan = self.plan
         epoch, done = divmod(self.step, plan.steps_per_epoch)
-        batches = self.loader.epoch(epoch, done * plan.accumulate)
+        batches = self.loader.epoch(epoch, done * plan.optim.accumulate)
         self._window.restart()
         while self.step < min((epoch + 1) * plan.steps_per_epoch, plan.stop_step):
             self._one_step(batches, epoch)
@@ -157,24 +158,38 @@ class Trainer:
     def _one_step(self, batches: Any, epoch: int) -> None:
         plan, accelerator = self.plan, self.accelerator
         self.model.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = plan.rate(self.step, group.get("stairs")) * group.get("lr_scale", 1.0)
+        self._set_schedules()
         self.task.before_step(self.step, plan.steps_per_epoch, plan.total_steps)
-        for micro in range(plan.accumulate):
+        for micro in range(plan.optim.accumulate):
             started = time.perf_counter()
             batch = next(batches)
             self._window.waited += time.perf_counter() - started
             self._seed(micro)
             batch_here = ready(self.task, batch, seed=plan.seed, epoch=epoch, device=accelerator.device)
-            last = micro == plan.accumulate - 1
+            last = micro == plan.optim.accumulate - 1
             with nullcontext() if last else accelerator.no_sync(self.model):
                 out = self.model(batch_here)
-                accelerator.backward(out["loss"] / plan.accumulate)
+                accelerator.backward(out["loss"] / plan.optim.accumulate)
             self._window.add(out, batch["index"], self.step)
+        self._before_update()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.task.after_step(self.step, plan.total_steps)
         self.step += 1
+
+    def _set_schedules(self) -> None:
+        """Rates and weight decays of this step."""
+        for group, decay in zip(self.optimizer.param_groups, self._decays, strict=True):
+            group["lr"] = self.plan.rate(self.step, group.get("milestones")) * group.get("lr_scale", 1.0)
+            group["weight_decay"] = decay * self.plan.decay_factor(self.step)
+
+    def _before_update(self) -> None:
+        """What the task, and then the clipping, does to the gradients."""
+        plan = self.plan
+        self.accelerator.unscale_gradients(self.optimizer)
+        self.task.after_backward(self.step, plan.steps_per_epoch, plan.total_steps)
+        if plan.optim.clip_grad:
+            torch.nn.utils.clip_grad_norm_(self.task.parameters(), plan.optim.clip_grad)
 
     def _seed(self, micro: int) -> None:
         """Dropout and the like: a function of the seed, the step and the process."""
@@ -185,7 +200,7 @@ class Trainer:
 
     def _log(self, bar: Any) -> None:
         self._check_finite()
-        numbers = self._window.numbers(self.plan.batch_size)
+        numbers = self._window.numbers(self.plan.optim.batch_size)
         numbers["lr"] = self.plan.rate(self.step - 1)
         numbers["epoch"] = self.step / self.plan.steps_per_epoch
         self._window.restart()

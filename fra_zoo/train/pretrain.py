@@ -45,9 +45,10 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     data = load_data(config, "train")
     if method.needs_text:
         data = data.with_texts()
-    micro = micro_batch(config, method.recipe, accelerator.num_processes)
+    optim = config.optim(method.optim)
+    micro = micro_batch(optim, accelerator.num_processes)
     loader = make_loader(data, config, micro, accelerator)
-    plan = make_plan(config, method.recipe, loader.steps_per_epoch)
+    plan = make_plan(config, optim, loader.steps_per_epoch)
     task, optimizer = make_ready(method, config, plan)
     run = RunFolder(config.output)
     checkpoint = run.latest()

@@ -19,11 +19,11 @@ from fra_zoo.data.base import MissingSplit
 from fra_zoo.data.identity import identity
 from fra_zoo.data.splits import checksum, labels_of, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
-from fra_zoo.fer.base import FRA_RECIPE
+from fra_zoo.fer.base import FRA_OPTIM
 from fra_zoo.fer.tuning import Tuning
 from fra_zoo.labels import LabelSpace
+from fra_zoo.optim import OptimConfig
 from fra_zoo.paths import public
-from fra_zoo.task import Recipe
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.setup import load_data
 
@@ -38,14 +38,14 @@ class Protocol:
     Attributes:
         select_on: the split that chooses the epoch.
         best: what the chosen epoch is called in the results.
-        recipe, augmentation: instead of the objective's own.
+        optim, augmentation: instead of the objective's own.
         decay_all: weight decay on norms and biases too.
         evaluate_every: epochs between looks at `select_on`.
     """
 
     select_on: str
     best: str
-    recipe: Recipe | None = None
+    optim: OptimConfig | None = None
     augmentation: str | None = None
     decay_all: bool = False
     evaluate_every: int = 1
@@ -61,7 +61,7 @@ class Protocol:
 
 PROTOCOLS = {
     "strict": Protocol("valid", "selected"),
-    "fra": Protocol("test", "best_on_test", FRA_RECIPE, "fra", decay_all=True, evaluate_every=5),
+    "fra": Protocol("test", "best_on_test", FRA_OPTIM, "fra", decay_all=True, evaluate_every=5),
 }
 
 

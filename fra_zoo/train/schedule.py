@@ -1,4 +1,4 @@
-"""Learning rate as a pure function of the step."""
+"""Schedules, as pure functions of the step."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ def learning_rate(
     peak: float,
     floor: float = 0.0,
     *,
-    stairs: Sequence[tuple[float, float]] = (),
+    milestones: Sequence[tuple[float, float]] = (),
     from_zero: bool = False,
 ) -> float:
-    """Linear from 0 to `peak` over the warm-up, then a cosine to `floor` at the end, or down stairs.
+    """Linear from 0 to `peak` over the warm-up, then a cosine to `floor` at the end, or by milestones.
 
     Args:
-        stairs: (share of the run, factor) pairs: until that share the rate is `factor * peak`.
+        milestones: (share of the run, factor) pairs: until that share the rate is `factor * peak`.
         from_zero: whether the first step has rate 0, or the first share of the warm-up.
     """
     if step < warmup_steps:
         return peak * (step + (0 if from_zero else 1)) / warmup_steps
-    if stairs:
+    if milestones:
         done = step / max(total_steps, 1)
-        return peak * next((factor for until, factor in stairs if done < until), stairs[-1][1])
-    share = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
-    return floor + (peak - floor) * (1.0 + math.cos(math.pi * share)) / 2.0
+        return peak * next((factor for until, factor in milestones if done < until), milestones[-1][1])
+    return cosine((step - warmup_steps) / max(total_steps - warmup_steps, 1), peak, floor)
+
+
+def cosine(share: float, begin: float, end: float) -> float:
+    """From `begin` at share 0 along half a cosine to `end` at share 1."""
+    return end + (begin - end) * (1.0 + math.cos(math.pi * share)) / 2.0

@@ -108,8 +108,9 @@ def make_ready(task: Task, config: TrainConfig, plan: Plan) -> tuple[Task, torch
     """Memory layout, joined norms, and the optimizer over the task's groups."""
     if config.join_batch_norm:
         join_batch_norms(task)
+    optim = plan.optim
     task = task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return task, build_optimizer(plan.optimizer, task.param_groups(plan.weight_decay), plan.lr, plan.betas)
+    return task, build_optimizer(optim.optimizer, task.param_groups(optim.weight_decay), plan.lr, optim.betas)
 
 
 def versions() -> dict[str, str]:

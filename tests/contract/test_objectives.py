@@ -85,7 +85,7 @@ def test_state_round_trips(task):
 def test_what_it_declares_is_known(task):
     assert task.scheme in SCHEMES
     assert task.sampling in ("plain", "balanced", "class_batches")
-    assert task.recipe.epochs > 0
+    assert task.optim.epochs > 0
     assert task.views[0].size == 64
     assert make(type(task).__name__ and next(n for n in list_objectives() if OBJECTIVES.get(n) is type(task)),
                 augmentation="fra").views[0].erase_prob == 0.5  # fmt: skip

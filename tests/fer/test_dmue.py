@@ -113,11 +113,11 @@ def test_the_published_code_leaves_training_mode_after_200_steps():
     assert paper.training
 
 
-def test_ramps_follow_the_steps_and_the_rates_the_stairs():
+def test_ramps_follow_the_steps_and_the_rates_the_milestones():
     task = make(ramp=0.5)
     task.before_step(25, 10, 100)
     assert task.ramp.tolist() == pytest.approx(ramps(2.5, 5.0))
-    heads = task.param_groups(1e-4)[1]["stairs"]
+    heads = task.param_groups(1e-4)[1]["milestones"]
     assert heads[0] == (pytest.approx(4 / 36), 10.0)
 
 
@@ -137,7 +137,7 @@ def test_the_published_ramp_stands_still_within_each_of_36_epochs():
     for step, epoch in ((0, 0), (9, 0), (10, 1), (59, 5), (60, 6), (119, 11)):
         task.before_step(step, 10, 360)
         assert task.ramp.tolist() == pytest.approx(ramps(epoch, 6, 5.0), abs=1e-6)
-    task.before_step(25, 10, 100)  # a shorter run goes through the same stairs
+    task.before_step(25, 10, 100)  # a shorter run goes through the same milestones
     assert task.ramp.tolist() == pytest.approx(ramps(9, 6, 5.0), abs=1e-6)
 
 

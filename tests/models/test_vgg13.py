@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import fra_zoo
-from fra_zoo.fer.base import FERPLUS_RECIPE, unit_gain
+from fra_zoo.fer.base import FERPLUS_OPTIM, unit_gain
 from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
 from fra_zoo.models.preprocessing import clean_view, load_size
@@ -97,4 +97,4 @@ def test_unit_gain_rate_is_the_same_walk():
         w = w - 0.05 * v
         optimizer.step()
     torch.testing.assert_close(ours.detach(), w)
-    assert FERPLUS_RECIPE.lr_per_256 * 32 / 256 == pytest.approx(0.005)
+    assert FERPLUS_OPTIM.lr_per_256 * 32 / 256 == pytest.approx(0.005)

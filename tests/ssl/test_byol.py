@@ -7,6 +7,6 @@ from tests.methods import make
 
 def test_the_recipe_is_that_of_the_published_100_epochs():
     method = make("byol")
-    recipe = method.recipe
-    assert (recipe.epochs, recipe.lr_per_256, recipe.weight_decay, recipe.warmup_epochs) == (100, 0.45, 1e-6, 10)
+    optim = method.optim
+    assert (optim.epochs, optim.lr_per_256, optim.weight_decay, optim.max_warmup_epochs) == (100, 0.45, 1e-6, 10)
     assert method.config.momentum == 0.99

@@ -75,7 +75,7 @@ def test_v2_starts_at_the_loss_of_its_own_definition():
 
 def test_v3_follows_the_backbone():
     resnet, vit = make("moco_v3"), make("moco_v3", "test_vit")
-    assert (resnet.recipe.optimizer, vit.recipe.optimizer) == ("lars", "adamw")
+    assert (resnet.optim.optimizer, vit.optim.optimizer) == ("lars", "adamw")
     assert (resnet.config.temperature, vit.config.temperature) == (1.0, 0.2)
     assert (resnet.views[0].crop_scale[0], vit.views[0].crop_scale[0]) == (0.2, 0.08)
     assert make("moco_v3", "test_vit", temperature=0.5, crop_min=0.3).config.temperature == 0.5

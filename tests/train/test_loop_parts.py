@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,17 +11,21 @@ import torch
 from torch import nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.fer.base import FRA_RECIPE
-from fra_zoo.task import Recipe
+from fra_zoo.fer.base import FRA_OPTIM
+from fra_zoo.optim import OptimConfig, by_epochs
 from fra_zoo.train import run_folder
 from fra_zoo.train.config import PretrainConfig, TrainConfig
 from fra_zoo.train.optim import build_optimizer
-from fra_zoo.train.plan import make_plan, micro_batch
+from fra_zoo.train.plan import Plan, make_plan, micro_batch
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.train.schedule import learning_rate
 from fra_zoo.train.settings import Settings
 
-RECIPE = Recipe("lars", lr_per_256=0.4, weight_decay=1e-6, warmup_epochs=10, epochs=100, batch_size=512)
+RECIPE = OptimConfig("lars", lr_per_256=0.4, weight_decay=1e-6, max_warmup_epochs=10, epochs=100, batch_size=512)
+
+
+def planned(config: TrainConfig, recipe: OptimConfig, micro_steps: int) -> Plan:
+    return make_plan(config, config.optim(recipe), micro_steps)
 
 
 def test_learning_rate_rises_and_falls():
@@ -34,18 +37,19 @@ def test_learning_rate_rises_and_falls():
     assert all(a > b for a, b in pairwise(rates[10:]))
 
 
-def test_stairs_stretch_with_the_run_and_may_be_a_groups_own():
-    recipe = replace(RECIPE, warmup_epochs=0, stairs=((20, 1.0), (40, 0.5), (100, 0.1)))
-    plan = make_plan(TrainConfig(batch_size=512, epochs=10), recipe, 10)
+def test_milestones_stretch_with_the_run_and_may_be_a_groups_own():
+    milestones = by_epochs(100, {20: 1.0, 40: 0.5, 100: 0.1})
+    recipe = RECIPE.but(max_warmup_epochs=0, schedule="step", milestones=milestones)
+    plan = planned(TrainConfig(batch_size=512, epochs=10), recipe, 10)
     assert [plan.rate(step) for step in (0, 19, 20, 39, 40, 99)] == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.08, 0.08])
     assert plan.rate(50, ((1.0, 3.0),)) == pytest.approx(2.4)
-    cosine = make_plan(TrainConfig(batch_size=512, epochs=10, schedule="cosine"), recipe, 10)
+    cosine = planned(TrainConfig(batch_size=512, epochs=10, schedule="cosine"), recipe, 10)
     assert cosine.rate(50) == pytest.approx(0.4) == cosine.rate(50, ((1.0, 3.0),))
 
 
 def test_warmup_from_zero_as_fra_fine_tunes():
     """Rate `lr * epoch / 5`, then a cosine to 1e-6 over the other 95 epochs, by iteration."""
-    plan = make_plan(TrainConfig(), FRA_RECIPE, 7)
+    plan = planned(TrainConfig(), FRA_OPTIM, 7)
     for step in range(0, 700, 13):
         epoch = step / 7
         expected = 2e-4 * epoch / 5
@@ -55,15 +59,15 @@ def test_warmup_from_zero_as_fra_fine_tunes():
 
 
 def test_plan_fills_from_the_recipe():
-    plan = make_plan(TrainConfig(batch_size=128, accumulate=2), RECIPE, 20)
+    plan = planned(TrainConfig(batch_size=128, accumulate=2), RECIPE, 20)
     assert (plan.lr, plan.steps_per_epoch, plan.total_steps, plan.warmup_steps) == (0.2, 10, 1000, 100)
 
 
 def test_batch_that_does_not_divide_or_is_one():
     with pytest.raises(FraZooError, match="batch_size 10 does not divide by 4 process"):
-        micro_batch(TrainConfig(batch_size=10), RECIPE, 4)
+        micro_batch(RECIPE.but(batch_size=10), 4)
     with pytest.raises(FraZooError, match="a batch of 1"):
-        micro_batch(TrainConfig(batch_size=2), RECIPE, 2)
+        micro_batch(RECIPE.but(batch_size=2), 2)
 
 
 def test_lars_size_lr_with_adamw_is_refused():
@@ -163,8 +167,8 @@ def test_resuming_drops_the_metrics_of_steps_to_come(tmp_path):
 
 
 def test_a_recipe_may_keep_a_share_of_its_peak():
-    recipe = Recipe("adamw", lr_per_256=0.1, weight_decay=0.0, warmup_epochs=0, epochs=2, batch_size=256, min_share=0.9)
-    plans = [make_plan(PretrainConfig(batch_size=512, schedule=s), recipe, 10) for s in (None, "cosine")]
+    recipe = OptimConfig("adamw", lr_per_256=0.1, weight_decay=0.0, epochs=2, batch_size=256, min_lr_share=0.9)
+    plans = [planned(PretrainConfig(batch_size=512, min_lr_share=share), recipe, 10) for share in (None, 0.0)]
     assert [plan.rate(20) for plan in plans] == pytest.approx([0.18, 0.0])
 
 
