@@ -116,6 +116,16 @@ def test_benchmark_prints_ratios():
     assert "of the bare passes" in done.stdout, done.stderr
 
 
+def test_benchmark_of_the_data_prints_ratios(tmp_path):
+    faces = fra_zoo.create_dataset("synthetic-faces", "train", size=32, count=8).dataset
+    for row, image in enumerate(faces["image"]):
+        (tmp_path / f"{row}.png").write_bytes(image["bytes"])
+    words = ["--root", str(tmp_path), "--sizes", "16", "--images", "8", "--batch_size", "4", "--rounds", "1"]
+    done = run("benchmark_data", *words)
+    assert "times the usual" in done.stdout, done.stderr
+    assert len(json.loads(done.stdout.splitlines()[-1])["16"]) == 5
+
+
 def test_every_config_is_valid(repository):
     files = sorted((repository / "recipes" / "configs").glob("*.yaml"))
     assert len(files) >= 6

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -73,6 +74,7 @@ class FaceLoader:
             )
         if sampling == "class_batches":
             check_class_batches(faces.columns["label"], batch_size)
+        self._coming: list[list[int]] = []
         self._decoded = None if cache == "none" else self._decode_all(cache, device)
 
     @property
@@ -88,16 +90,21 @@ class FaceLoader:
             for rows, keys in zip(batches, self._keys(batches, start), strict=True):
                 yield self._gather(rows) | {"key": keys}
             return
-        loader = DataLoader(
-            self.faces,
-            batch_sampler=[rows.tolist() for rows in batches],  # pyright: ignore[reportArgumentType]
-            num_workers=self.workers,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=False,
-        )
-        for batch, keys in zip(loader, self._keys(batches, start), strict=True):
+        self._coming[:] = [rows.tolist() for rows in batches]
+        for batch, keys in zip(self._loader, self._keys(batches, start), strict=True):
             self._note_bad(batch["bad"])
             yield batch | {"key": keys}
+
+    @cached_property
+    def _loader(self) -> DataLoader[dict[str, Any]]:
+        """Decodes the batches of `_coming`; its processes live on from epoch to epoch."""
+        return DataLoader(
+            self.faces,
+            batch_sampler=self._coming,  # pyright: ignore[reportArgumentType]
+            num_workers=self.workers,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0,
+        )
 
     def state(self) -> None:
         """Nothing: where an epoch stands follows from the step alone."""

@@ -88,14 +88,14 @@ def adjust_saturation(images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, " 
 
 def adjust_hue(images: Float[Tensor, "b 3 h w"], turns: Float[Tensor, " b"]) -> Float[Tensor, "b 3 h w"]:
     """Rotate the hue of HSV by `turns` (1 is the whole circle)."""
-    value, which = images.max(1)
-    chroma = value - images.min(1).values
     red, green, blue = images.unbind(1)
+    value = torch.maximum(torch.maximum(red, green), blue)
+    chroma = value - torch.minimum(torch.minimum(red, green), blue)
     safe = torch.where(chroma > 0, chroma, torch.ones_like(chroma))
     sixths = torch.where(
-        which == 0,
+        red == value,
         (green - blue) / safe,
-        torch.where(which == 1, 2.0 + (blue - red) / safe, 4.0 + (red - green) / safe),
+        torch.where(green == value, 2.0 + (blue - red) / safe, 4.0 + (red - green) / safe),
     )
     sixths = sixths + 6.0 * turns[:, None, None]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -49,6 +51,19 @@ def test_caches_and_workers_give_the_same_batches(data, options):
     for a, b in zip(plain, other, strict=True):
         for name in ("image", "index", "key", "label", "votes"):
             assert a[name].equal(b[name])
+
+
+def test_decoding_processes_live_on_and_an_epoch_may_be_left_early(data):
+    loader, plain = FaceLoader(Faces(data, 16), 8, workers=2), FaceLoader(Faces(data, 16), 8)
+    left = loader.epoch(0)
+    next(left)
+    children = {child.pid for child in multiprocessing.active_children()}
+    for epoch, start in ((0, 2), (1, 0), (1, 0), (2, 5)):
+        ours, expected = list(loader.epoch(epoch, start)), list(plain.epoch(epoch, start))
+        assert rows(ours) == rows(expected)
+        assert all(a["image"].equal(b["image"]) for a, b in zip(ours, expected, strict=True))
+    assert len(children) == 2
+    assert {child.pid for child in multiprocessing.active_children()} == children
 
 
 def test_without_shuffling_every_face_comes_once(data):
