@@ -17,6 +17,7 @@ USAGE = """fra-zoo: a model zoo for faces
   fra-zoo evaluate  [--config FILE] [--key value ...]
   fra-zoo plan      --method NAME --backbone NAME --images N --gpus N [--gpu NAME] [--measure true]
   fra-zoo predict PHOTO_OR_FOLDER_OR_VIDEO [--model MODEL] [--out FILE] [--picture FILE] [--regions METHOD]
+  fra-zoo demo      [--model MODEL] [--port N]
   fra-zoo info MODEL
   fra-zoo export MODEL --onnx FILE
   fra-zoo convert CHECKPOINT OUT [--layout NAME] [--backbone NAME]
@@ -50,6 +51,7 @@ _ELSEWHERE = {
     "convert": "fra_zoo.hub.commands:convert_words",
     "publish": "fra_zoo.hub.commands:publish_words",
     "predict": "fra_zoo.predict.commands:predict_words",
+    "demo": "fra_zoo.demo.commands:demo_words",
     "info": "fra_zoo.predict.commands:info_words",
     "export": "fra_zoo.predict.commands:export_words",
     "data": "fra_zoo.data.commands:data_words",

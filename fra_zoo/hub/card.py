@@ -32,7 +32,7 @@ _METRICS = {"accuracy": "accuracy", "macro_f1": "f1"}
 
 def write_card(facts: RunFacts, repo_id: str, folder: Path) -> None:
     """Write `README.md` beside the files that it speaks of."""
-    text = f"---\n{_front_matter(facts, repo_id).to_yaml()}\n---\n\n{_body(facts, repo_id, folder)}"
+    text = f"---\n{_front_matter(facts, repo_id).to_yaml()}\n---\n\n{card_text(facts, repo_id, folder)}"
     ModelCard(shown(text)).save(folder / "README.md")
 
 
@@ -73,7 +73,8 @@ def _eval_results(facts: RunFacts) -> list[EvalResult]:
     ]
 
 
-def _body(facts: RunFacts, repo_id: str, folder: Path) -> str:
+def card_text(facts: RunFacts, repo_id: str, folder: Path) -> str:
+    """What the card says, in Markdown, without the lines for the Hub above it."""
     parts = [
         f"# {repo_id.split('/')[-1]}\n\n{_what(facts)}",
         _loading(facts, repo_id, (folder / HEADS).is_file()),
