@@ -29,7 +29,7 @@ def demo_words(words: Sequence[str]) -> None:
     """Serve the page until it is stopped."""
     (config,) = parse([DemoConfig], words)
     from fra_zoo.demo.page import ELSEWHERE, HERE, build_page  # Gradio is an extra
-    from fra_zoo.demo.serve import is_loopback, passing_files, serve
+    from fra_zoo.demo.serve import is_loopback, passing_files, serve, wait
 
     alone = is_loopback(config.host)
     regions = None if config.regions == NO_REGIONS else config.regions
@@ -39,4 +39,4 @@ def demo_words(words: Sequence[str]) -> None:
         address = serve(page, config.host, config.port)
         reach = "this machine alone reaches it" if alone else "OTHER MACHINES REACH IT"
         print(f"{address}  {reach}; Ctrl-C ends it", flush=True)
-        page.block_thread()
+        wait(page)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -52,7 +54,7 @@ def passing_files() -> Iterator[None]:
 
 
 def serve(page: gr.Blocks, host: str | None = "127.0.0.1", port: int | None = None) -> str:
-    """Begin to serve the page, and give its address; `page.block_thread()` waits and `page.close()` ends it.
+    """Begin to serve the page, and give its address; see `wait` and `page.close`.
 
     Args:
         page: see `fra_zoo.demo.page.build_page`.
@@ -86,8 +88,20 @@ def serve(page: gr.Blocks, host: str | None = "127.0.0.1", port: int | None = No
             theme=gr.themes.Default(**_FONTS),
         )
     except OSError as error:
-        raise FraZooError(f"cannot listen on {host}, port {port or 'from 7860'} ({error}); give another --port") from error
+        raise FraZooError(
+            f"cannot listen on {host}, port {port or 'from 7860'} ({error}); give another --port"
+        ) from error
     return address
+
+
+def wait(page: gr.Blocks) -> None:
+    """Serve until Ctrl-C, the end of the terminal, or another request to end; then close the page."""
+    asked = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows lacks the last
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: asked.set())
+    asked.wait()
+    page.close(verbose=False)
 
 
 def is_loopback(host: str) -> bool:

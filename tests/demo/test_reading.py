@@ -1,0 +1,92 @@
+"""What the page shows of photos and films, without a page."""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from fra_zoo.demo.card import read_card
+from fra_zoo.demo.reading import FILM_SIDE, PHOTO_SIDE, read_file, read_frame
+from fra_zoo.predict import Predictor
+from fra_zoo.predict.frame import Frame
+
+
+@pytest.fixture(scope="module")
+def predictor(classifier, regions):
+    return Predictor(classifier, detector=lambda pixels: [(10, 10, 30, 40), (50, 5, 20, 20)], regions=regions)
+
+
+def test_a_photo_is_read_as_the_predictor_reads_it(predictor, photo):
+    (one,) = read_file(predictor, photo, 0.5)
+    (expected,) = predictor(photo)
+    assert one.said() == f"{photo.name}: 2 faces, the largest first"
+    assert one.faces == expected.faces
+    assert one.time == ""
+    plain, tinted = one.picture(False), one.picture(True)
+    box = (slice(20, 40), slice(15, 35))
+    assert (plain[box] == one.pixels[box]).all()
+    assert (tinted[box] != plain[box]).any()
+
+
+def test_a_large_photo_is_shown_smaller_with_its_boxes(classifier):
+    predictor = Predictor(classifier, detector=lambda pixels: [(1000, 400, 800, 400)])
+    one = read_frame(predictor, Frame("folder/large.png", np.zeros((1280, 2560, 3), dtype=np.uint8)))
+    assert one.source == "large.png"
+    assert one.pixels.shape == (PHOTO_SIDE // 2, PHOTO_SIDE, 3)
+    assert one.faces[0].box == (500, 200, 400, 200)
+
+
+def test_a_film_is_read_every_so_many_seconds(predictor, film):
+    readings = list(read_file(predictor, film, 1.0))
+    assert [one.time for one in readings] == ["0.00 s", "1.00 s", "2.00 s"]
+    assert [round(float(one.pixels.mean())) for one in readings] == pytest.approx([0, 80, 160], abs=3)
+    assert max(readings[0].pixels.shape) <= FILM_SIDE
+    assert len(list(read_file(predictor, film, 0.1))) == 15
+
+
+@pytest.mark.parametrize("name", ["broken.jpg", "broken.mp4", "words.txt", "empty.png"])
+def test_a_broken_file_is_one_line_without_its_folder(predictor, tmp_path, name):
+    file = tmp_path / name
+    file.write_bytes(b"" if name == "empty.png" else b"this is no picture" * 40)
+    (one,) = read_file(predictor, file, 0.5)
+    said = one.said()
+    assert said.startswith(f"{name} could not be read: ")
+    assert str(tmp_path) not in said
+    assert "\n" not in said
+    assert one.picture(True) is None
+    assert one.faces == ()
+
+
+def test_an_image_without_a_face_is_no_error(classifier):
+    predictor = Predictor(classifier, detector=lambda pixels: [])
+    one = read_frame(predictor, Frame("wall.png", np.zeros((20, 20, 3), dtype=np.uint8)))
+    assert one.said() == "wall.png: no face found"
+    assert one.error is None
+
+
+def test_the_card_is_text_and_its_limits_stand_alone(tmp_path, classifier):
+    text, limits = read_card(str(classifier))
+    assert text.startswith("# tiny")
+    assert "An expression is not a feeling" in limits
+    assert "An expression is not a feeling" not in text
+    card = (
+        "---\nlicense: mit\n---\n# Name\n![a](http://x.example/a.png) ![b][b]\n<img src=x>words\n\n## Limits\n\nFew.\n"
+    )
+    (classifier / "README.md").write_text(card)
+    try:
+        assert read_card(str(classifier)) == ("# Name\n \nwords", "Few.")
+    finally:
+        (classifier / "README.md").unlink()
+
+
+def test_the_card_of_the_package_has_limits():
+    text, limits = read_card("fra_resnet18.ferplus_64px_e30")
+    assert "| accuracy |" in text
+    assert "hiring" in limits
+    assert "![" not in text
+
+
+def test_pixels_stay_as_they_are_where_they_fit(predictor, photo):
+    (one,) = read_file(predictor, photo, 0.5)
+    assert (one.pixels == np.asarray(PIL.Image.open(photo))).all()
