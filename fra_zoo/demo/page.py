@@ -98,12 +98,20 @@ class _Desk:
             api_name="see",
         )
         self.gallery.select(
-            self.turn_to, [self.readings, self.regions], [self.place, *shows], show_progress="hidden", api_name=False
+            self.turn_to,
+            [self.readings, self.regions],
+            [self.place, *shows],
+            show_progress="hidden",
+            api_visibility="private",
         )
         state = [self.readings, self.place, self.regions]
-        self.regions.change(self.redraw, state, [self.picture], show_progress="hidden", api_name=False)
+        self.regions.change(self.redraw, state, [self.picture], show_progress="hidden", api_visibility="private")
         self.face.input(
-            self.weigh, [self.readings, self.place, self.face], [self.bars], show_progress="hidden", api_name=False
+            self.weigh,
+            [self.readings, self.place, self.face],
+            [self.bars],
+            show_progress="hidden",
+            api_visibility="private",
         )
 
     def read(self, file: str | None, step: float, regions: bool) -> Iterator[tuple[Any, ...]]:

@@ -18,7 +18,7 @@ from fra_zoo.demo.extra import gradio as gr
 from fra_zoo.errors import FraZooError
 
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'"
-_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}  # of the machine itself
+_FONT, _MONO = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")  # of the machine itself
 _Message = MutableMapping[str, Any]
 _Send = Callable[[_Message], Awaitable[None]]
 
@@ -85,7 +85,7 @@ def serve(page: gr.Blocks, host: str | None = "127.0.0.1", port: int | None = No
             max_file_size="1gb",
             state_session_capacity=20,
             app_kwargs={"middleware": doors},
-            theme=gr.themes.Default(**_FONTS),
+            theme=gr.themes.Default(font=_FONT, font_mono=_MONO),
         )
     except OSError as error:
         raise FraZooError(
