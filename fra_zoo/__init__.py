@@ -13,10 +13,10 @@ from fra_zoo import _timm_names
 from fra_zoo.errors import FraZooError
 
 if TYPE_CHECKING:
-    from fra_zoo.convert import convert_fra
     from fra_zoo.data import create_dataset, list_datasets
     from fra_zoo.fer import create_objective, list_objectives
     from fra_zoo.hub import publish
+    from fra_zoo.hub.foreign import convert_checkpoint, list_layouts, method_from_checkpoint
     from fra_zoo.methods import create_method, list_methods, load_method
     from fra_zoo.models import create_model, list_models
     from fra_zoo.predict import Predictor
@@ -25,32 +25,36 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Predictor": "fra_zoo.predict",
-    "convert_fra": "fra_zoo.convert",
+    "convert_checkpoint": "fra_zoo.hub.foreign",
     "create_dataset": "fra_zoo.data",
     "create_method": "fra_zoo.methods",
     "create_model": "fra_zoo.models",
     "create_objective": "fra_zoo.fer",
     "list_datasets": "fra_zoo.data",
+    "list_layouts": "fra_zoo.hub.foreign",
     "list_methods": "fra_zoo.methods",
     "list_models": "fra_zoo.models",
     "list_objectives": "fra_zoo.fer",
     "load_method": "fra_zoo.methods",
+    "method_from_checkpoint": "fra_zoo.hub.foreign",
     "publish": "fra_zoo.hub",
 }
 
 __all__ = [
     "FraZooError",
     "Predictor",
-    "convert_fra",
+    "convert_checkpoint",
     "create_dataset",
     "create_method",
     "create_model",
     "create_objective",
     "list_datasets",
+    "list_layouts",
     "list_methods",
     "list_models",
     "list_objectives",
     "load_method",
+    "method_from_checkpoint",
     "publish",
 ]
 

@@ -41,7 +41,7 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
         if _is_pickle(path):
             raise FraZooError(
                 f"{shown(path)} is a pickle, which may run code when read; give a .safetensors file "
-                "(fra_zoo.convert reads published pickles with weights_only)"
+                "(fra_zoo.convert_checkpoint reads published pickles with weights_only)"
             ) from error
         raise FraZooError(
             f"{shown(path)} is not a whole safetensors file ({error}); copy or export it again"

@@ -1,15 +1,14 @@
-"""The words of `fra-zoo publish` and `convert`."""
+"""The words of `fra-zoo publish`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from fra_zoo.config import parse, place_words
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import SIDE, Options, option
-from fra_zoo.hub.foreign import convert_checkpoint
+from fra_zoo.fields import Options, option
 from fra_zoo.hub.publish import publish, publish_embedded, stage
 from fra_zoo.paths import output_folder, shown
 
@@ -25,23 +24,6 @@ class PublishConfig(Options):
     private: bool = option(False, "make the repository private, if it is made now")
     revision: str | None = option(None, "a tag to put on the commit")
     dry_run: bool = option(False, "write and check everything, and leave the Hub alone")
-
-
-@dataclass
-class ConvertConfig(Options):
-    """Options of `convert`."""
-
-    layout: str | None = option(None, "fra, byol, moco_v2, … ; found out by default")
-    backbone: str | None = option(None, "timm architecture; default: the usual one")
-    image_size: int = option(224, "side of the images, pixels", SIDE)
-    labels: str | None = option(None, "label space of a classifier")
-
-
-def convert_words(words: Sequence[str]) -> None:
-    """Convert a published checkpoint as the words say."""
-    (path, out), rest = place_words(words, "convert CHECKPOINT OUT", 2)
-    (config,) = parse([ConvertConfig], rest)
-    print("\n".join(convert_checkpoint(path, out, **asdict(config)).lines()))
 
 
 def publish_words(words: Sequence[str]) -> None:

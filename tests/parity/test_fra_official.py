@@ -14,7 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from fra_zoo.convert import convert_fra, rename_fra
+from fra_zoo.hub.foreign import method_from_checkpoint
+from fra_zoo.hub.foreign.layouts.fra import rename_fra
 from fra_zoo.layers.ema import momentum_at
 
 FILES = sorted(Path(os.environ.get("FRA_ZOO_GOLDEN", Path(__file__).parent / "golden")).glob("*.safetensors"))
@@ -39,7 +40,7 @@ def golden(request, tmp_path):
         settings = file.metadata()
     weights = {f"module.{n.removeprefix('weights.')}": t for n, t in numbers.items() if n.startswith("weights.")}
     save_file(weights, tmp_path / "published.safetensors")
-    method = convert_fra(
+    method = method_from_checkpoint(
         tmp_path / "published.safetensors",
         Identity(int(settings["channels"])),
         image_size=8,

@@ -1,4 +1,4 @@
-"""Published FRA checkpoints into our method."""
+"""FRA's layout: published checkpoints into our method, with its heads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 
 import fra_zoo
-from fra_zoo.convert import convert_fra, rename_fra
 from fra_zoo.errors import FraZooError
+from fra_zoo.hub.foreign import convert_checkpoint, method_from_checkpoint
+from fra_zoo.hub.foreign.layouts.fra import rename_fra
 from fra_zoo.methods import create_method
 
 OURS_TO_PUBLISHED = [
@@ -56,7 +57,7 @@ def test_round_trip_gives_the_backbone_out(method, form, tmp_path):
         save_file(published(method), tmp_path / "fra")
     else:
         torch.save({"epoch": 3, "state_dict": published(method)}, tmp_path / "fra")
-    converted = convert_fra(tmp_path / "fra", "resnet18", image_size=64)
+    converted = method_from_checkpoint(tmp_path / "fra", "resnet18", image_size=64)
     for name, value in method.state_dict().items():
         torch.testing.assert_close(converted.state_dict()[name], value, rtol=0, atol=0)
     plain = fra_zoo.create_model("resnet18", num_classes=0)
@@ -70,13 +71,13 @@ def test_renaming_is_complete(method):
 def test_wrong_backbone_names_keys(method, tmp_path):
     save_file(published(method), tmp_path / "fra.safetensors")
     with pytest.raises(FraZooError, match=r"another architecture than FRA: missing \d+ \(online.features.backbone"):
-        convert_fra(tmp_path / "fra.safetensors", "resnet50", image_size=64)
+        method_from_checkpoint(tmp_path / "fra.safetensors", "resnet50", image_size=64)
 
 
 def test_no_fra_checkpoint(tmp_path):
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
-    with pytest.raises(FraZooError, match="is no published FRA checkpoint"):
-        convert_fra(tmp_path / "other.safetensors")
+    with pytest.raises(FraZooError, match=r"other.safetensors: it is no published FRA checkpoint"):
+        method_from_checkpoint(tmp_path / "other.safetensors", layout="fra")
 
 
 class Evil:
@@ -87,5 +88,18 @@ class Evil:
 def test_pickles_that_hold_code_are_refused(tmp_path, capsys):
     torch.save({"state_dict": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(FraZooError, match="cannot be read safely"):
-        convert_fra(tmp_path / "evil.pth")
+        method_from_checkpoint(tmp_path / "evil.pth")
     assert capsys.readouterr().out == ""
+
+
+def test_fra_brings_its_heads(tmp_path):
+    method = fra_zoo.create_method(
+        "fra", "resnet18", image_size=64, preset="official", dim=32, hidden_dim=40, local_hidden_dim=40
+    )
+    save_file(published(method), tmp_path / "fra.safetensors")
+    done = convert_checkpoint(tmp_path / "fra.safetensors", tmp_path / "out", backbone="resnet18", image_size=64)
+    assert done.layout == "fra"
+    assert any(name.startswith("encoder_q") for name in done.dropped)
+    loaded = fra_zoo.load_method(tmp_path / "out")
+    x = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(loaded.regions(x), method.eval().regions(x))

@@ -1,0 +1,1 @@
+"""Layouts of other code's checkpoints, one file each."""

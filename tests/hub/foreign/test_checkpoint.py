@@ -1,0 +1,81 @@
+"""Converting in general: the command line, layouts that are found out, bad files."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import fra_zoo
+from fra_zoo.cli import main
+from fra_zoo.errors import FraZooError
+from fra_zoo.hub.foreign import convert_checkpoint, method_from_checkpoint
+from fra_zoo.hub.foreign.layout import LAYOUTS, register_layout, without_prefix
+from fra_zoo.weights import read_checkpoint
+from tests.hub.foreign.states import prefixed, random_state
+
+
+def test_command_line_and_bad_files(tmp_path, capsys):
+    save_file(prefixed(random_state("resnet18", num_classes=5), "encoder_q."), tmp_path / "c.safetensors")
+    main(["convert", str(tmp_path / "c.safetensors"), str(tmp_path / "out"), "--backbone", "resnet18"])
+    assert "layout: moco_v2" in capsys.readouterr().out
+    with pytest.raises(FraZooError, match=r"another architecture than ResNet: missing \d+"):
+        convert_checkpoint(tmp_path / "c.safetensors", tmp_path / "out2")
+    save_file({"nothing.known": torch.zeros(1)}, tmp_path / "n.safetensors")
+    with pytest.raises(
+        FraZooError, match=r"has the keys of no layout that is known \(byol, dmue, .*fra, .*nothing.known"
+    ):
+        convert_checkpoint(tmp_path / "n.safetensors", tmp_path / "out3")
+    with pytest.raises(FraZooError, match="unknown layout 'moco'; did you mean"):
+        convert_checkpoint(tmp_path / "n.safetensors", tmp_path / "out3", layout="moco")
+
+
+def test_a_layout_is_one_function(tmp_path, monkeypatch):
+    """From outside of the package: registered, it is listed, found out and converted."""
+    monkeypatch.setattr(LAYOUTS, "_entries", {name: LAYOUTS.get(name) for name in LAYOUTS.list()})
+
+    @register_layout("simclr", known_by=r"encoder\.", backbone="resnet50", crop_pct=0.9)
+    def simclr(state):
+        return without_prefix(state, r"encoder\.")
+
+    assert "simclr" in fra_zoo.list_layouts("sim*")
+    model = random_state("resnet18", num_classes=5)
+    save_file(prefixed(model, "encoder.") | {"module.projector.weight": torch.zeros(2)}, tmp_path / "c.safetensors")
+    done = convert_checkpoint(tmp_path / "c.safetensors", tmp_path / "out", backbone="resnet18")
+    assert done.layout == "simclr"
+    assert set(done.dropped) == {"encoder.fc.weight", "encoder.fc.bias", "projector.weight"}
+    loaded = fra_zoo.create_model(f"local-dir:{tmp_path / 'out'}")
+    assert loaded.pretrained_cfg["crop_pct"] == 0.9
+    assert loaded.conv1.weight.equal(model.conv1.weight)
+    with pytest.raises(FraZooError, match="is of layout 'simclr', of which we read the backbone alone"):
+        method_from_checkpoint(tmp_path / "c.safetensors", "resnet18")
+
+    @register_layout("other", known_by=r"projector\.", backbone="resnet50")
+    def other(state):
+        return without_prefix(state, "")
+
+    with pytest.raises(FraZooError, match="may be other or simclr by its keys; say which with --layout"):
+        convert_checkpoint(tmp_path / "c.safetensors", tmp_path / "out2")
+
+
+class Options:
+    """A class of somebody's own code."""
+
+
+def test_options_beside_the_tensors_are_read_and_other_classes_named(tmp_path):
+    tensors = {"w": torch.ones(2)}
+    torch.save({"state_dict": tensors, "args": argparse.Namespace(lr=1.0)}, tmp_path / "plain.pth")
+    assert read_checkpoint(tmp_path / "plain.pth")["w"].sum() == 2
+    torch.save({"state_dict": tensors, "args": Options()}, tmp_path / "own.pth")
+    with pytest.raises(FraZooError, match=r"holds a \S*Options beside its tensors") as caught:
+        read_checkpoint(tmp_path / "own.pth")
+    assert not set("\x1b\n") & set(str(caught.value))
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "plain.pth").read_bytes()[:300])
+    with pytest.raises(FraZooError, match="is no whole checkpoint"):
+        read_checkpoint(tmp_path / "cut.pth")
+    for name in ("pointer.pth", "pointer.safetensors"):
+        (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\n")
+        with pytest.raises(FraZooError, match=f"{name} is a pointer of Git LFS .*git lfs pull"):
+            read_checkpoint(tmp_path / name)
