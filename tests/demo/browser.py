@@ -14,10 +14,10 @@ _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chr
 
 
 def chromium() -> str:
-    """Its file, from FRA_ZOO_CHROMIUM or the path."""
-    found = os.environ.get("FRA_ZOO_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+    """Its file, from CHROMIUM or the path."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
-        pytest.skip("no Chromium: apt-get install chromium-headless-shell, or set FRA_ZOO_CHROMIUM to its file")
+        pytest.skip("no Chromium: apt-get install chromium-headless-shell, or set CHROMIUM to its file")
     return found
 
 
