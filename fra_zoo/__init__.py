@@ -14,6 +14,7 @@ from fra_zoo.errors import FraZooError
 
 if TYPE_CHECKING:
     from fra_zoo.data import create_dataset, list_datasets
+    from fra_zoo.evaluate import create_evaluator, list_evaluators
     from fra_zoo.fer import create_objective, list_objectives
     from fra_zoo.hub import publish
     from fra_zoo.hub.foreign import convert_checkpoint, list_layouts, method_from_checkpoint
@@ -27,10 +28,12 @@ _HOMES = {
     "Predictor": "fra_zoo.predict",
     "convert_checkpoint": "fra_zoo.hub.foreign",
     "create_dataset": "fra_zoo.data",
+    "create_evaluator": "fra_zoo.evaluate",
     "create_method": "fra_zoo.methods",
     "create_model": "fra_zoo.models",
     "create_objective": "fra_zoo.fer",
     "list_datasets": "fra_zoo.data",
+    "list_evaluators": "fra_zoo.evaluate",
     "list_layouts": "fra_zoo.hub.foreign",
     "list_methods": "fra_zoo.methods",
     "list_models": "fra_zoo.models",
@@ -45,10 +48,12 @@ __all__ = [
     "Predictor",
     "convert_checkpoint",
     "create_dataset",
+    "create_evaluator",
     "create_method",
     "create_model",
     "create_objective",
     "list_datasets",
+    "list_evaluators",
     "list_layouts",
     "list_methods",
     "list_models",

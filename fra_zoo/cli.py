@@ -11,7 +11,7 @@ from fra_zoo.errors import FraZooError, nearest, one_line_errors
 
 USAGE = """fra-zoo: a model zoo for faces
 
-  fra-zoo list [models|methods|objectives|datasets|layouts] [PATTERN]
+  fra-zoo list [models|methods|objectives|datasets|evaluators|layouts] [PATTERN]
   fra-zoo pretrain  [--config FILE] [--key value ...]
   fra-zoo finetune  [--config FILE] [--key value ...]
   fra-zoo evaluate  [--config FILE] [--key value ...]
@@ -34,6 +34,7 @@ def _list(words: Sequence[str]) -> None:
         "methods": fra_zoo.list_methods,
         "objectives": fra_zoo.list_objectives,
         "datasets": fra_zoo.list_datasets,
+        "evaluators": fra_zoo.list_evaluators,
         "layouts": fra_zoo.list_layouts,
     }
     kinds = [words[0]] if words else list(lists)
@@ -48,7 +49,7 @@ def _list(words: Sequence[str]) -> None:
 _ELSEWHERE = {
     "pretrain": "fra_zoo.train.pretrain:pretrain",
     "finetune": "fra_zoo.train.finetune:finetune",
-    "evaluate": "fra_zoo.train.assess:assess",
+    "evaluate": "fra_zoo.evaluate.command:evaluate_argv",
     "convert": "fra_zoo.hub.foreign.commands:convert_words",
     "publish": "fra_zoo.hub.commands:publish_words",
     "predict": "fra_zoo.predict.commands:predict_words",

@@ -14,6 +14,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.paths import shown
 
 TRAINING = "training.json"  # what a run says of itself to others
+RESULTS = "results.json"  # what its weights came to: by fine-tuning, and by evaluators since
 
 
 def write_whole(file: Path, text: str) -> None:

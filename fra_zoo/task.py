@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -11,6 +12,48 @@ from fra_zoo.optim import OptimConfig
 from fra_zoo.views.spec import ViewSpec
 
 Batch = dict[str, Any]
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """What has an embedding of a face: every task, and any backbone behind `fra_zoo.evaluate.subject`.
+
+    These protocols are what a task can do beside its loss. Whoever wants to use one asks by `isinstance`, of a class by
+    `issubclass`; a task declares it by having the method.
+    """
+
+    def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """Embeddings of normalised images."""
+        ...
+
+
+@runtime_checkable
+class FindsRegions(Protocol):
+    """What divides a face into learned regions, as `fra` does."""
+
+    def regions(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n i j"]:
+        """Heatmaps of `n` regions; at every place they sum to 1 over the regions."""
+        ...
+
+
+@runtime_checkable
+class AnswersTexts(Protocol):
+    """What tells how well each of some sentences describes a face, as `farl` does (zero-shot recognition)."""
+
+    def class_probabilities(
+        self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]
+    ) -> Float[Tensor, "b classes"]:
+        """One probability for each sentence; they sum to 1."""
+        ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """What gives a probability for each class that it was trained on: every objective."""
+
+    def probabilities(self, images: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c"]:
+        """Class probabilities; they sum to 1."""
+        ...
 
 
 class Task(nn.Module):

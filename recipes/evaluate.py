@@ -11,6 +11,6 @@ from fra_zoo.errors import one_line_errors
 
 if __name__ == "__main__":
     with one_line_errors():
-        from fra_zoo.train.assess import assess
+        from fra_zoo.evaluate.command import evaluate_argv
 
-        assess(sys.argv[1:])
+        evaluate_argv(sys.argv[1:])

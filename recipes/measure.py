@@ -53,11 +53,11 @@ def measure(config: MeasureConfig) -> None:
 
     from fra_zoo import create_model
     from fra_zoo.data.sets.lfw import FACE_SHARE
+    from fra_zoo.evaluate.command import evaluate_argv
     from fra_zoo.hub.measured import add_measured
     from fra_zoo.models.preprocessing import clean_view
     from fra_zoo.models.zoo import packaged
     from fra_zoo.train.about import cpu_name
-    from fra_zoo.train.assess import assess
 
     one = packaged(config.model)
     folder = one.folder
@@ -70,7 +70,7 @@ def measure(config: MeasureConfig) -> None:
         ("lfw", config.lfw, "verification", ["--center_crop", str(FACE_SHARE)]),
     ):
         if root is not None:
-            found = assess([*words, "--dataset", dataset, "--root", root, "--evaluators", names, *more])
+            found = evaluate_argv([*words, "--dataset", dataset, "--root", root, "--evaluators", names, *more])
             split = {"split": "test"} if names == "fer" else {}
             numbers |= {name: {"dataset": dataset, **split, **values} for name, values in found.items()}
     model: Any = create_model(f"local-dir:{folder}").to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]

@@ -6,7 +6,6 @@ python recipes/regions.py --model fra_resnet18 --dataset lfw --root LFW --center
 
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from fra_zoo.config import parse, read_words
 from fra_zoo.errors import FraZooError, one_line_errors
@@ -42,16 +41,17 @@ def draw(config: RegionsConfig) -> None:
     from fra_zoo.data.loading import FaceLoader, Faces
     from fra_zoo.models.preprocessing import clean_view
     from fra_zoo.paths import output_file
+    from fra_zoo.task import FindsRegions
     from fra_zoo.views.apply import make_views
 
     output = output_file(config.output, "output")
-    method: Any = create_method(config.model).eval()
-    if not hasattr(method, "regions"):
+    method = create_method(config.model).eval()
+    view = clean_view(method.backbone)
+    if not isinstance(method, FindsRegions):
         raise FraZooError(f"model '{config.model}' was trained by {type(method).__name__}, which has no regions")
     options = json_option("dataset_args", config.dataset_args)
     data = create_dataset(config.dataset, config.split, config.root, **options)
     some = data.select(numbers(config.rows, len(data)))
-    view = clean_view(method.backbone)
     (batch,) = FaceLoader(Faces(some, view.size, config.center_crop), len(some), shuffle=False).epoch(0)
     (images,) = make_views(batch["image"], [view], seed=0, epoch=0, index=batch["index"])
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,36 +10,46 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fra_zoo.data.landmarks import POINTS
-from fra_zoo.data.loading import FaceLoader
-from fra_zoo.evaluate.base import EVALUATORS
+from fra_zoo.data.landmarks import POINTS, read_landmarks
+from fra_zoo.evaluate.base import EVALUATORS, Evaluator, EvaluatorConfig
+from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.needs import REGIONS
+from fra_zoo.evaluate.subject import Subject
+from fra_zoo.fields import option
 from fra_zoo.views.apply import make_views
-from fra_zoo.views.spec import ViewSpec
+
+
+@dataclass
+class LandmarksConfig(EvaluatorConfig):
+    """Options of landmark agreement."""
+
+    landmarks: str | None = option(None, "landmarks: a table of points by recipes/landmarks.py", private=True)
 
 
 @EVALUATORS.register("landmarks")
-@torch.no_grad()
-def landmark_score(
-    task: Any,
-    loader: FaceLoader,
-    view: ViewSpec,
-    points: Float[Tensor, "faces k 2"],
-    device: torch.device | str = "cpu",
-) -> dict[str, float]:
-    """The numbers of `agreement` for a method's heatmaps.
+class LandmarkAgreement(Evaluator):
+    """The numbers of `agreement` for a method's heatmaps, on those faces of train that have landmarks."""
 
-    Args:
-        task: a method with `regions`.
-        loader: the faces, in order.
-        points: (x, y) of every face's landmarks (`fra_zoo.data.landmarks`), as shares of the images as loaded.
-    """
-    found, usage = [], []
-    for batch in loader.epoch(0):
-        (x,) = make_views(batch["image"].to(device), [view.clean()], seed=0, epoch=0, index=batch["index"])
-        maps = task.regions(x).float().cpu()
-        found.append(regions_at(maps, points[batch["index"]]))
-        usage.append(F.one_hot(maps.argmax(1), maps.shape[1]).sum(0))
-    return agreement(torch.cat(found), torch.stack(usage).sum(0), points)
+    Config = LandmarksConfig
+    capability = REGIONS
+
+    def refusal(self, subject: Subject, data: EvaluationData) -> str:
+        if self.config.landmarks is None:
+            return f"{self.name} needs --landmarks FILE, a table of points by recipes/landmarks.py"
+        return super().refusal(subject, data)
+
+    @torch.no_grad()
+    def evaluate(self, subject: Subject, data: EvaluationData) -> dict[str, float]:
+        faces, view = data.faces("train"), subject.view.clean()
+        landmarks = read_landmarks(self.config.landmarks, len(faces)).cropped(data.center_crop)
+        method: Any = subject.model
+        found, usage = [], []
+        for batch in data.loader(faces.select(landmarks.row.tolist())).epoch(0):
+            (x,) = make_views(batch["image"].to(subject.device), [view], seed=0, epoch=0, index=batch["index"])
+            maps = method.regions(x).float().cpu()
+            found.append(regions_at(maps, landmarks.points[batch["index"]]))
+            usage.append(F.one_hot(maps.argmax(1), maps.shape[1]).sum(0))
+        return agreement(torch.cat(found), torch.stack(usage).sum(0), landmarks.points)
 
 
 def regions_at(heatmaps: Float[Tensor, "b n h w"], points: Float[Tensor, "b k 2"]) -> Int[Tensor, "b k"]:

@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fra_zoo.evaluate.base import EVALUATORS, Features
+from fra_zoo.errors import FraZooError
+from fra_zoo.evaluate.base import EVALUATORS, Evaluator, EvaluatorConfig, Watch
+from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.features import Features
 from fra_zoo.evaluate.metrics import classification_metrics
+from fra_zoo.evaluate.needs import labels
+from fra_zoo.evaluate.subject import Subject
 
 DECAYS = (1e-4, 1e-3, 1e-2, 1e-1)
 
 
+@dataclass
+class ProbeConfig(EvaluatorConfig):
+    """Options of the linear probe."""
+
+    decays: list[float] = field(
+        default_factory=lambda: list(DECAYS), metadata={"help": "probe: L2 penalties, the best of which valid chooses"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.decays or not all(0.0 <= decay < float("inf") for decay in self.decays):
+            raise FraZooError(f"config: decays must be one or more numbers of at least 0, got {self.decays}")
+
+
 @EVALUATORS.register("probe")
+class Probe(Evaluator):
+    """Accuracy of a logistic regression on the embeddings, on valid and, if it is reported, on test (`test_*`)."""
+
+    Config = ProbeConfig
+    needs = (labels,)
+    watch = Watch({"decays": [1e-3, 1e-2]}, ("accuracy",))
+
+    def evaluate(self, subject: Subject, data: EvaluationData) -> dict[str, float]:
+        train, valid, *test = (subject.features(data, split) for split in data.splits)
+        return probe(train, valid, len(data.classes("train")), *test, decays=self.config.decays)
+
+
 def probe(
     train: Features, valid: Features, classes: int, test: Features | None = None, decays: Sequence[float] = DECAYS
 ) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,37 +11,54 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fra_zoo.data.images import decode_mask
-from fra_zoo.data.loading import FaceLoader
-from fra_zoo.evaluate.base import EVALUATORS
+from fra_zoo.evaluate.base import EVALUATORS, Evaluator, EvaluatorConfig, Watch
+from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.needs import REGIONS, masks
+from fra_zoo.evaluate.subject import Subject
+from fra_zoo.fields import COUNT, option
 from fra_zoo.views.apply import make_views
-from fra_zoo.views.spec import ViewSpec
+
+
+@dataclass
+class RegionsConfig(EvaluatorConfig):
+    """Options of the region score."""
+
+    images: int = option(512, "regions: faces that are looked at, in whole batches", COUNT)
 
 
 @EVALUATORS.register("regions")
-@torch.no_grad()
-def region_score(
-    task: Any, loader: FaceLoader, view: ViewSpec, device: torch.device | str = "cpu", images: int = 512
-) -> dict[str, float]:
-    """The numbers of `score` for a method's heatmaps on faces with masks; {} where there are none.
+class Regions(Evaluator):
+    """The numbers of `score` for a method's heatmaps, on those faces of valid that have masks of their parts.
 
     Heatmaps are enlarged to the masks' size and every pixel goes to its strongest region.
     """
-    rows = loader.faces.data.dataset
-    if "mask" not in rows.column_names:
-        return {}
-    counts: list[Tensor] = []
-    done = 0
-    for batch in loader.epoch(0):
-        (x,) = make_views(batch["image"].to(device), [view.clean()], seed=0, epoch=0, index=batch["index"])
-        maps = task.regions(x).float().cpu()
-        masks = torch.stack([decode_mask(rows[i]["mask"], view.size) for i in batch["index"].tolist()])
-        found = F.interpolate(maps, size=masks.shape[1:], mode="bilinear", align_corners=False).argmax(1)
-        counts.append(overlap(found, masks, maps.shape[1]))
-        done += len(masks)
-        if done >= images:
-            break
-    width = max(count.shape[2] for count in counts)
-    return score(torch.cat([F.pad(count, (0, width - count.shape[2])) for count in counts]))
+
+    Config = RegionsConfig
+    capability = REGIONS
+    needs = (masks,)
+    watch = Watch(
+        metrics=("region_mi", "region_nmi", "region_iou", "region_purity", "region_told_by_face"),
+        prefix="",
+        panel="regions",
+    )
+
+    @torch.no_grad()
+    def evaluate(self, subject: Subject, data: EvaluationData) -> dict[str, float]:
+        faces, view = data.faces("valid"), subject.view.clean()
+        method: Any = subject.model
+        counts: list[Tensor] = []
+        done = 0
+        for batch in data.loader(faces).epoch(0):
+            (x,) = make_views(batch["image"].to(subject.device), [view], seed=0, epoch=0, index=batch["index"])
+            maps = method.regions(x).float().cpu()
+            true = torch.stack([decode_mask(faces.dataset[i]["mask"], view.size) for i in batch["index"].tolist()])
+            found = F.interpolate(maps, size=true.shape[1:], mode="bilinear", align_corners=False).argmax(1)
+            counts.append(overlap(found, true, maps.shape[1]))
+            done += len(true)
+            if done >= self.config.images:
+                break
+        width = max(count.shape[2] for count in counts)
+        return score(torch.cat([F.pad(count, (0, width - count.shape[2])) for count in counts]))
 
 
 def overlap(found: Int[Tensor, "b h w"], true: Int[Tensor, "b h w"], regions: int) -> Float[Tensor, "b regions parts"]:

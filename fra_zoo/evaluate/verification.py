@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fra_zoo.data.pairs import Pairs
-from fra_zoo.evaluate.base import EVALUATORS
+from fra_zoo.data.base import numbered_rows
+from fra_zoo.data.pairs import Pairs, read_pairs
+from fra_zoo.evaluate.base import EVALUATORS, Evaluator, EvaluatorConfig
+from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.features import embed_faces
+from fra_zoo.evaluate.subject import Subject
+from fra_zoo.fields import option
+
+
+@dataclass
+class VerificationConfig(EvaluatorConfig):
+    """Options of face verification."""
+
+    pairs: str | None = option(
+        None, "verification: a file like LFW's pairs.txt, where the dataset brings no pairs", private=True
+    )
 
 
 @EVALUATORS.register("verification")
+class Verification(Evaluator):
+    """The numbers of `verification` for pairs of faces of train."""
+
+    Config = VerificationConfig
+
+    def refusal(self, subject: Subject, data: EvaluationData) -> str:
+        said = super().refusal(subject, data)
+        if said or self.config.pairs is not None or data.faces("train").pairs is not None:
+            return said
+        return f"dataset '{data.faces('train').name}' brings no pairs; give --pairs FILE in the form of LFW's pairs.txt"
+
+    def evaluate(self, subject: Subject, data: EvaluationData) -> dict[str, float]:
+        faces = data.faces("train")
+        pairs = faces.pairs if self.config.pairs is None else read_pairs(self.config.pairs, numbered_rows(faces))
+        assert pairs is not None  # or `refusal` says so
+        model: Any = subject.model
+        return verification(embed_faces(model.embed, data.loader(faces), subject.view, subject.device).x, pairs)
+
+
 def verification(x: Float[Tensor, "n d"], pairs: Pairs) -> dict[str, float]:
     """Same person or not, by the cosine of two embeddings.
 

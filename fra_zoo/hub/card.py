@@ -7,9 +7,11 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from fra_zoo.evaluate.record import BY_GROUPS, PICTURE
 from fra_zoo.hub.run_facts import RunFacts
 from fra_zoo.methods.base import METHODS
 from fra_zoo.paths import shown
+from fra_zoo.task import FindsRegions
 from fra_zoo.weights import HEADS
 
 _OPEN_LICENSES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0")
@@ -109,7 +111,7 @@ def _loading(facts: RunFacts, repo_id: str, heads: bool) -> str:
         f'model = fra_zoo.create_model("{name}", pretrained=True)',
     ]
     if heads:
-        more = ": method.regions(images)" if hasattr(METHODS.get(facts.heads["method"]), "regions") else ""
+        more = ": method.regions(images)" if _finds_regions(facts) else ""
         lines.append(f'method = fra_zoo.create_method("{name}")  # heads too{more}')
     if facts.labels and packaged:
         lines.append(f'faces = fra_zoo.Predictor("{name}")("photo.jpg")')
@@ -134,6 +136,10 @@ def _loading(facts: RunFacts, repo_id: str, heads: bool) -> str:
     return "\n".join(lines)
 
 
+def _finds_regions(facts: RunFacts) -> bool:
+    return issubclass(METHODS.get(facts.heads["method"]), FindsRegions)
+
+
 def _numbers(facts: RunFacts, folder: Path) -> str:
     lines = ["## What was measured", ""]
     best = _best(facts)
@@ -155,7 +161,8 @@ def _numbers(facts: RunFacts, folder: Path) -> str:
     for name, value in facts.monitored.items():
         lines.append(f"- {name.replace('_', ' ')}, on held-out faces during pre-training: {value:.4f}")
     lines += _measured(facts.measured)
-    for picture, title in PICTURES.items():
+    drawn = {one[PICTURE]: name for name, one in facts.measured.items() if PICTURE in one}
+    for picture, title in (PICTURES | drawn).items():
         if (folder / picture).is_file():
             lines += ["", f"![{title}]({picture})"]
     return "\n".join(lines) if len(lines) > 2 else ""
@@ -165,7 +172,7 @@ def _measured(numbers: dict[str, dict[str, Any]]) -> list[str]:
     """What evaluators found after the training: a line each."""
     lines = []
     for name, found in numbers.items():
-        told = {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in found.items()}
+        told = {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in found.items() if key not in (PICTURE, BY_GROUPS)}
         where = f" on {told.pop('dataset')}" if "dataset" in told else ""
         lines.append(
             f"- {name}{where}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())
@@ -204,8 +211,8 @@ def _limits(facts: RunFacts) -> str:
         "",
         "- An expression is not a feeling: the model says what annotators would call a face, not what one feels.",
         "- Annotators disagree, and so do datasets; numbers on one dataset do not carry over to another.",
-        "- The faces that it learned from are not balanced by age, gender, skin or culture, and nothing here was "
-        "measured by such groups. Do not use it to judge people, nor for hiring, policing, health or surveillance.",
+        f"- The faces that it learned from are not balanced by age, gender, skin or culture, and {_groups(facts)}. Do "
+        "not use it to judge people, nor for hiring, policing, health or surveillance.",
         "- They are photos of real people, collected for research; the licence above is that of the photos, and the "
         "weights follow it.",
     ]
@@ -215,3 +222,9 @@ def _limits(facts: RunFacts) -> str:
         if rare:
             lines.append(f"- Few test faces: {', '.join(rare)}; their recalls are uncertain.")
     return "\n".join(lines)
+
+
+def _groups(facts: RunFacts) -> str:
+    """Whether anything was measured by groups of people."""
+    by = [f"`{name}`" for name, one in facts.measured.items() if one.get(BY_GROUPS)]
+    return f"{', '.join(by)} above says how it differs" if by else "nothing here was measured by such groups"

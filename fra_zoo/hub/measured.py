@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.files import read_mapping, write_whole
+from fra_zoo.evaluate.record import add_numbers
 from fra_zoo.hub.card import write_card
-from fra_zoo.hub.run_facts import MEASURED, read_facts
+from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.paths import shown
 from fra_zoo.weights import CONFIG
-
-RESULTS = "results.json"
 
 
 def add_measured(folder: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:
@@ -32,10 +29,7 @@ def add_measured(folder: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None
     """
     if not (folder / CONFIG).is_file():
         raise FraZooError(f"{shown(folder)} is no export: it has no {CONFIG}; give a folder that publishing wrote")
-    file = folder / RESULTS
-    results = read_mapping(file) if file.is_file() else {}
-    kept = {**results.get(MEASURED, {}), **{name: dict(value) for name, value in numbers.items()}}
-    write_whole(file, json.dumps(results | {MEASURED: kept}, indent=2) + "\n")
+    add_numbers(folder, numbers)
     rewrite_card(folder)
 
 

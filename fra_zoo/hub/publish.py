@@ -17,8 +17,9 @@ import timm
 from huggingface_hub import HfApi
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.evaluate.record import MEASURED, PICTURE
 from fra_zoo.fields import named
-from fra_zoo.files import TRAINING, read_mapping
+from fra_zoo.files import RESULTS, TRAINING, read_mapping
 from fra_zoo.hub.card import PICTURES, write_card
 from fra_zoo.hub.half import halve
 from fra_zoo.hub.run_facts import MONITORED, read_facts
@@ -30,8 +31,6 @@ from fra_zoo.models.zoo import EMBEDDED
 from fra_zoo.paths import is_place, shown, user_path
 from fra_zoo.remote import PREFIX, fetch, hub_errors
 from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_folder, read_safetensors
-
-_OPTIONAL = (HEADS, HEADS_CONFIG, TRAINING, "results.json", *PICTURES)
 
 
 def publish(
@@ -91,14 +90,15 @@ def stage(source: str | Path, repo_id: str, folder: Path, *, half: bool = False)
     for name in (CONFIG, WEIGHTS, HEADS, HEADS_CONFIG):
         if (export / name).is_file():
             shutil.copyfile(export / name, folder / name)
-    for name in ("results.json", *PICTURES):
-        if (run / name).is_file():
-            shutil.copyfile(run / name, folder / name)
     if half:
         halve(folder)
     if (export / HEADS_CONFIG).is_file():
         _refuse_places(export / HEADS_CONFIG)
     facts = read_facts(run, export)
+    drawn = [one[PICTURE] for one in facts.results.get(MEASURED, {}).values() if PICTURE in one]
+    for name in (RESULTS, *PICTURES, *drawn):
+        if (run / name).is_file():
+            shutil.copyfile(run / name, folder / name)
     training = facts.training | ({MONITORED: facts.monitored} if facts.monitored else {})
     (folder / TRAINING).write_text(json.dumps(_readable(training), indent=2) + "\n")
     _check(folder)
@@ -182,7 +182,7 @@ def verify(staged: Path, repo_id: str, revision: str | None) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="fra_zoo-verify-") as cache:
         name = f"{PREFIX}{repo_id}" + (f"@{revision}" if revision else "")
-        folder = fetch(name, optional=(*_OPTIONAL, "README.md"), cache=Path(cache))
+        folder = fetch(name, optional=sorted(file.name for file in staged.iterdir()), cache=Path(cache))
         for file in sorted(staged.iterdir()):
             other = folder / file.name
             if not other.is_file() or other.read_bytes() != file.read_bytes():

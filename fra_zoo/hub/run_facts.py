@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.files import TRAINING, read_mapping, read_rows
+from fra_zoo.evaluate.watching import panel_of
+from fra_zoo.files import RESULTS, TRAINING, read_mapping, read_rows
 from fra_zoo.paths import public
 from fra_zoo.weights import CONFIG, HEADS_CONFIG
 
 MEASURED = "measured"  # of results.json: what evaluators found after the training
 MONITORED = "monitored"  # of training.json in a published folder, which has no metrics.jsonl
-_WATCHED = ("probe_", "knn_", "zero_shot_", "region_mi", "region_nmi", "region_iou", "region_purity", "region_told")
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class RunFacts:
     Attributes:
         config: of the export, as timm reads it.
         training: the run's configuration, command, hardware, time and versions, without paths.
-        results: `results.json` of fine-tuning, or {}.
-        monitored: the last numbers that pre-training watched (probe, kNN, regions), or {}.
+        results: `results.json` of fine-tuning and of evaluators (`measured`), or {}.
+        monitored: the last numbers of the evaluators that pre-training watched, or {}.
         heads: `heads.json` of a method, or {}.
     """
 
@@ -65,7 +65,7 @@ def read_facts(run: Path, export: Path) -> RunFacts:
     return RunFacts(
         _mapping(export / CONFIG),
         training,
-        _mapping(run / "results.json"),
+        _mapping(run / RESULTS),
         _monitored(run) or monitored,
         _mapping(export / HEADS_CONFIG),
     )
@@ -86,4 +86,4 @@ def _mapping(file: Path) -> dict[str, Any]:
 def _monitored(run: Path) -> dict[str, float]:
     """The last numbers of what was watched."""
     rows, _ = read_rows(run / "metrics.jsonl")
-    return {name: value for row in rows for name, value in row.items() if name.startswith(_WATCHED)}
+    return {name: value for row in rows for name, value in row.items() if panel_of(name) is not None}

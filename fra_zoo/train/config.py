@@ -154,29 +154,3 @@ class FinetuneConfig(Tuning, TrainConfig):
             raise FraZooError(
                 "config: fine-tuning reads its faces in any order and does not stream; leave streaming out"
             )
-
-
-@dataclass
-class EvaluateConfig(Options):
-    """Options of the evaluation of a model."""
-
-    model: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
-    pretrained: bool = option(False, "load the published weights of a name")
-    model_args: str = option("{}", "options of the model, as JSON", json=True)
-    evaluators: str = option(
-        "probe,knn", "names, with commas between: probe, knn, fer, verification, regions, landmarks, zero_shot"
-    )
-    dataset: str = option("synthetic-faces", "registered dataset")
-    root: Optional[str] = option(None, "folder, file or Hub name of the dataset", private=True)
-    dataset_args: str = option("{}", "options of the dataset, as JSON", json=True)
-    test: bool = option(False, "probe and knn: look at the test split as well")
-    pairs: Optional[str] = option(
-        None, "verification: a file like LFW's pairs.txt, where the dataset brings no pairs", private=True
-    )
-    landmarks: Optional[str] = option(None, "landmarks: a table of points by recipes/landmarks.py", private=True)
-    center_crop: float = option(1.0, "share of the side that is kept around the centre", SHARE)
-    image_size: Optional[int] = option(None, "side in pixels; default: the model's", SIDE)
-    load_size: Optional[int] = option(None, "side to decode to, pixels; default: the model's", SIDE)
-    seed: int = option(0, "of a fresh model", SEED)
-    threads: Optional[int] = option(None, "CPU threads; default: all cores", COUNT)
-    output: Optional[str] = option(None, "file for the numbers (JSON)", private=True)

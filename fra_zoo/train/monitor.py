@@ -1,4 +1,4 @@
-"""What is watched during pre-training: probe and kNN accuracy, region score, heatmaps of the same faces."""
+"""What is watched during pre-training: the numbers of evaluators, and heatmaps of the same faces."""
 
 from __future__ import annotations
 
@@ -7,72 +7,56 @@ from typing import Any
 import torch
 
 from fra_zoo import plot
-from fra_zoo.data.loading import FaceLoader, Faces
-from fra_zoo.evaluate.base import Features, embed_faces
-from fra_zoo.evaluate.knn import knn
-from fra_zoo.evaluate.probe import probe
-from fra_zoo.evaluate.regions import region_score
-from fra_zoo.evaluate.zero_shot import zero_shot
-from fra_zoo.task import Task
+from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.subject import Subject
+from fra_zoo.evaluate.watching import create_watched, logged, panel_of
+from fra_zoo.task import FindsRegions, Task
 from fra_zoo.train.config import PretrainConfig
+from fra_zoo.train.panels import panels
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.views.apply import make_views
 
 SHOWN = 6
-_PANELS = [
-    ("loss", ["loss", "loss_whole", "loss_regions", "loss_relation", "loss_contrast", "loss_masked"]),
-    ("accuracy on valid", ["probe_accuracy", "knn_accuracy", "zero_shot_accuracy"]),
-    ("collapse", ["feature_std", "region_usage", "region_sharpness"]),
-    ("regions", ["region_mi", "region_nmi", "region_iou", "region_purity", "region_told_by_face"]),
-]
-_SAID = ("accuracy on valid", "regions")  # the panels whose first and last numbers are printed at the end
 
 
 class Monitor:
     """Called by the loop on the main process; gives numbers and leaves pictures in the run folder.
 
+    Every evaluator that says so (`Evaluator.watch`) is called, if it can measure the task on the data.
+
     Args:
         run: the folder.
-        splits: labelled train and valid splits, or None: then there is no probe.
+        splits: labelled train and valid splits, or None: then nothing is watched.
         config: of the run.
         device: of the task.
     """
 
     def __init__(self, run: RunFolder, splits: Any, config: PretrainConfig, device: torch.device) -> None:
         self.run, self.config, self.device = run, config, device
-        self.loaders = None
-        self.classes = 0
+        self.evaluators = create_watched()
+        self.data = None
         if splits is not None:
-            splits = [_some(split.labelled(), config.probe_images, config.seed) for split in splits]
-            self.classes = len(splits[0].labels)
+            some = [_some(split.labelled(), config.probe_images, config.seed) for split in splits]
             size = config.load_size or config.image_size
-            cache = config.evaluation_cache
-            self.loaders = [FaceLoader(Faces(split, size), 256, shuffle=False, cache=cache) for split in splits]
+            by_name: dict[str, Any] = dict(zip(("train", "valid"), some, strict=True))
+            self.data = EvaluationData(by_name.__getitem__, size, cache=config.evaluation_cache)
 
     def __call__(self, task: Task, epoch: int) -> dict[str, float]:
-        if self.loaders is None:
+        if self.data is None:
             return {}
-        view = task.views[0]
-        train, valid = (embed_faces(task.embed, loader, view, self.device) for loader in self.loaders)
-        numbers = self._accuracies(train, valid)
-        if hasattr(task, "class_probabilities"):
-            numbers["zero_shot_accuracy"] = zero_shot(task, self.loaders[1], view, self.device)["accuracy"]
-        if hasattr(task, "regions"):
-            numbers |= region_score(task, self.loaders[1], view, self.device)
-            self._draw_regions(task, epoch)
+        subject = Subject(type(task).__name__, task, task.views[0].clean(), self.device)
+        numbers: dict[str, float] = {}
+        for evaluator in self.evaluators:
+            if not evaluator.refusal(subject, self.data):
+                numbers |= logged(evaluator.name, evaluator.evaluate(subject, self.data))
+        if isinstance(task, FindsRegions):
+            self._draw_regions(task, self.data, epoch)
         return numbers
 
-    def _accuracies(self, train: Features, valid: Features) -> dict[str, float]:
-        return {
-            "probe_accuracy": probe(train, valid, self.classes, decays=(1e-3, 1e-2))["accuracy"],
-            "knn_accuracy": knn(train, valid, self.classes)["accuracy"],
-        }
-
     @torch.no_grad()
-    def _draw_regions(self, task: Any, epoch: int) -> None:
+    def _draw_regions(self, task: Any, data: EvaluationData, epoch: int) -> None:
         """The latest heatmaps of a few faces, and a strip of them over the epochs."""
-        assert self.loaders is not None
-        batch = next(self.loaders[1].epoch(0))
+        batch = next(data.loader(data.labelled("valid")).epoch(0))
         images = batch["image"][:SHOWN]
         (views,) = make_views(
             images.to(self.device), [task.views[0].clean()], seed=0, epoch=0, index=batch["index"][:SHOWN]
@@ -97,11 +81,11 @@ class Monitor:
     def finish(self) -> None:
         """Curves of the whole run, and what it came to."""
         rows = self.run.rows()
-        plot.curves(rows, _PANELS, self.run.path / "curves.png")
-        for name in (name for title, names in _PANELS if title in _SAID for name in names):
+        found = panels(rows)
+        plot.curves(rows, found, self.run.path / "curves.png")
+        for name in (name for _, names in found for name in names if panel_of(name) is not None):
             values = [row[name] for row in rows if name in row]
-            if values:
-                print(f"{name}: {values[0]:.3f} untrained, {values[-1]:.3f} trained")
+            print(f"{name}: {values[0]:.3f} untrained, {values[-1]:.3f} trained")
         print(f"run folder: {self.run.path}")
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fra_zoo.data import FaceData
 from fra_zoo.data.loading import Cache, FaceLoader, Faces
-from fra_zoo.evaluate.fer import predict
+from fra_zoo.evaluate.classifying import predict
 from fra_zoo.evaluate.metrics import classification_metrics
 from fra_zoo.fer.base import Objective
 from fra_zoo.train.run_folder import RunFolder

@@ -9,7 +9,7 @@ import torch
 
 from fra_zoo.data.pairs import read_pairs
 from fra_zoo.errors import FraZooError
-from fra_zoo.evaluate.base import Features
+from fra_zoo.evaluate.features import Features
 from fra_zoo.evaluate.knn import knn
 from fra_zoo.evaluate.metrics import calibration_error, classification_metrics, confusion_matrix
 from fra_zoo.evaluate.probe import probe

@@ -12,7 +12,7 @@ from fra_zoo.captions import caption, prompt
 from fra_zoo.data import create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.errors import FraZooError
-from fra_zoo.evaluate.zero_shot import zero_shot
+from fra_zoo.evaluate import EvaluationData, Subject, create_evaluator
 from fra_zoo.labels import FERPLUS
 from fra_zoo.layers.text import LENGTH, byte_tokens, cut_tokens
 from fra_zoo.methods import load_method
@@ -70,20 +70,22 @@ def test_texts_reach_the_batch_with_and_without_a_cache():
 def test_zero_shot_finds_what_the_texts_say(monkeypatch):
     """With the image tower replaced by the label itself, every face is found."""
     data = create_dataset("synthetic-faces", "valid", size=64, count=12).labelled()
-    loader = FaceLoader(Faces(data, 64), 12, shuffle=False)
-    labels = next(loader.epoch(0))["label"]
+    given = EvaluationData(lambda split: data, 64)
+    labels = next(given.loader(data).epoch(0))["label"]
     method = make("farl").eval()
     prompts = [prompt(name) for name in FERPLUS.classes]
     texts = method.contrast.text(method.tokenize(prompts))
     method.contrast.image = torch.nn.Identity()
     monkeypatch.setattr(method, "embed", lambda images: texts[labels])
-    assert zero_shot(method, loader, method.views[0])["accuracy"] == 1.0
+    subject = Subject("farl", method, method.views[0])
+    assert create_evaluator("zero_shot").evaluate(subject, given)["accuracy"] == 1.0
 
 
 def test_zero_shot_refuses_other_methods():
-    data = create_dataset("synthetic-faces", "valid", size=64, count=4)
-    with pytest.raises(FraZooError, match="zero_shot needs a method of images and texts"):
-        zero_shot(make("byol"), FaceLoader(Faces(data, 64), 4, shuffle=False), make("byol").views[0])
+    data = EvaluationData(lambda split: create_dataset("synthetic-faces", split, size=64, count=4), 64)
+    said = create_evaluator("zero_shot").refusal(Subject("byol", make("byol"), make("byol").views[0]), data)
+    assert said.startswith("zero_shot needs a method of images and texts")
+    assert "this is BYOL" in said
 
 
 def test_an_exported_run_loads_with_its_text_tower(tmp_path):

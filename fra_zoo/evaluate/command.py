@@ -1,0 +1,146 @@
+"""`fra-zoo evaluate`: from the words of a command line to numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import set_seed
+
+from fra_zoo.config import parse, read_words
+from fra_zoo.cpu import use_cpu
+from fra_zoo.data import FaceData, create_dataset
+from fra_zoo.data.problems import say_problems
+from fra_zoo.errors import FraZooError
+from fra_zoo.evaluate.base import EVALUATORS, Evaluator
+from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.record import record, run_of
+from fra_zoo.evaluate.subject import PlainBackbone, PlainClassifier, Subject
+from fra_zoo.fields import COUNT, SEED, SHARE, SIDE, Options, json_option, option
+from fra_zoo.files import write_whole
+from fra_zoo.methods import create_method
+from fra_zoo.models import create_model
+from fra_zoo.models.finite import require_finite
+from fra_zoo.models.preprocessing import clean_view, load_size
+from fra_zoo.models.zoo import source
+from fra_zoo.paths import output_file, shown
+
+Numbers = dict[str, float]
+
+
+@dataclass
+class EvaluateConfig(Options):
+    """Options of the evaluation of a model; those of the chosen evaluators stand beside them."""
+
+    model: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
+    pretrained: bool = option(False, "load the published weights of a name")
+    model_args: str = option("{}", "options of the model, as JSON", json=True)
+    evaluators: str = option("probe,knn", "names, with commas between; fra-zoo list evaluators has them")
+    dataset: str = option("synthetic-faces", "registered dataset")
+    root: str | None = option(None, "folder, file or Hub name of the dataset", private=True)
+    dataset_args: str = option("{}", "options of the dataset, as JSON", json=True)
+    test: bool = option(False, "report the test split: probe and knn beside valid, the others instead of it")
+    center_crop: float = option(1.0, "share of the side that is kept around the centre", SHARE)
+    image_size: int | None = option(None, "side in pixels; default: the model's", SIDE)
+    load_size: int | None = option(None, "side to decode to, pixels; default: the model's", SIDE)
+    seed: int = option(0, "of a fresh model", SEED)
+    threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
+    output: str | None = option(None, "file for the numbers (JSON)", private=True)
+    record: bool = option(False, "keep the numbers in the run folder, so that its card states them")
+
+    @property
+    def names(self) -> list[str]:
+        """The evaluators, each once."""
+        return list(dict.fromkeys(name.strip() for name in self.evaluators.split(",") if name.strip()))
+
+
+def evaluate_argv(argv: Sequence[str]) -> dict[str, Numbers]:
+    """Evaluate as the words say (see `EvaluateConfig`); prints the numbers and gives them by evaluator."""
+    words = read_words(argv)
+    (config,) = parse([EvaluateConfig], [word for word in words if word not in ("-h", "--help")], strict=False)
+    kinds = [EVALUATORS.get(name) for name in config.names]
+    config, *options = parse([EvaluateConfig, *(kind.Config for kind in kinds)], words)
+    evaluators = [kind(name, one) for name, kind, one in zip(config.names, kinds, options, strict=True)]
+    output = output_file(config.output, "output") if config.output else None
+    run = run_of(config.model) if config.record else None
+    results = evaluate(config, evaluators, run)
+    for name, numbers in results.items():
+        print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in numbers.items()))
+    if output:
+        _write(output, {"model": config.model, "pretrained": config.pretrained, "seed": config.seed, **results})
+    return results
+
+
+def evaluate(config: EvaluateConfig, evaluators: Sequence[Evaluator], run: Path | None = None) -> dict[str, Numbers]:
+    """The numbers of each evaluator.
+
+    Args:
+        run: a run folder that keeps them, for the card.
+
+    Raises:
+        FraZooError: if an evaluator cannot measure this model on these data.
+    """
+    use_cpu(config.threads)
+    set_seed(config.seed)
+    candidates = _Candidates(config)
+    size = config.load_size or load_size(candidates.plain, candidates.view.size)
+    data = EvaluationData(lambda split: _read(config, split), size, center_crop=config.center_crop, test=config.test)
+    results = {}
+    for evaluator in evaluators:
+        results[evaluator.name] = evaluator.evaluate(candidates.subject(evaluator, data), data)
+        if run is not None:
+            record(run, evaluator, data, results[evaluator.name])
+    return results
+
+
+class _Candidates:
+    """What a model's name can stand for: the plain model, and the method that it was trained by."""
+
+    def __init__(self, config: EvaluateConfig) -> None:
+        self.config = config
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        plain: Any = create_model(config.model, config.pretrained, **json_option("model_args", config.model_args))
+        require_finite(plain.state_dict(), f"model '{shown(config.model)}'")
+        self.plain = plain.to(self.device, memory_format=torch.channels_last).eval()
+        self.view = clean_view(plain, config.image_size)
+        wrapped = PlainClassifier if plain.classifier_loaded else PlainBackbone
+        self._plain = self._as_subject(wrapped(plain))
+
+    def subject(self, evaluator: Evaluator, data: EvaluationData) -> Subject:
+        """That which the evaluator can measure."""
+        plain = isinstance(self._plain.model, evaluator.capability.protocol)
+        found = self._plain if plain or self._method is None else self._method
+        said = evaluator.refusal(found, data)
+        if said:
+            raise FraZooError(said)
+        return found
+
+    @cached_property
+    def _method(self) -> Subject | None:
+        """The method with its heads, where the name is that of weights."""
+        name = self.config.model
+        if ":" not in name and not (self.config.pretrained and source(name)):
+            return None
+        return self._as_subject(create_method(name).to(self.device).eval())
+
+    def _as_subject(self, model: torch.nn.Module) -> Subject:
+        return Subject(shown(self.config.model), model, self.view, self.device)
+
+
+def _read(config: EvaluateConfig, split: str) -> FaceData:
+    options = json_option("dataset_args", config.dataset_args)
+    data = create_dataset(config.dataset, split, config.root, **options)
+    say_problems(data)
+    return data
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    try:
+        write_whole(file, json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise FraZooError(f"{shown(file)} cannot be written ({error.strerror}); give another output") from error

@@ -1,0 +1,81 @@
+"""What an evaluator reads: the splits of a dataset, decoded for the subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fra_zoo.data.base import FaceData
+from fra_zoo.data.loading import Cache, FaceLoader, Faces
+from fra_zoo.labels import LabelSpace
+
+BATCH = 256
+
+
+class EvaluationData:
+    """The splits of a dataset, each read when it is first asked for.
+
+    Args:
+        read: gives a split by its name: `train`, `valid` or `test`.
+        size: side to decode to, pixels.
+        center_crop: share of the side that is kept around the centre.
+        test: whether `test` is reported; else `valid` is, and `test` is not read.
+        cache: `ram` keeps the decoded images for the next look at them.
+
+    Example:
+        >>> from fra_zoo.data import create_dataset
+        >>> data = EvaluationData(lambda split: create_dataset("synthetic-faces", split, size=16, count=8), 16)
+        >>> data.reported, len(data.labelled("valid"))
+        ('valid', 8)
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str], FaceData],
+        size: int,
+        *,
+        center_crop: float = 1.0,
+        test: bool = False,
+        cache: Cache = "none",
+    ) -> None:
+        self.size, self.center_crop = size, center_crop
+        self.cache: Cache = cache
+        self.splits = ("train", "valid", "test") if test else ("train", "valid")
+        self._read = read
+        self._faces: dict[str, FaceData] = {}
+        self._labelled: dict[str, FaceData] = {}
+        self._loaders: list[tuple[FaceData, FaceLoader]] = []
+
+    @property
+    def reported(self) -> str:
+        """The split whose numbers count."""
+        return self.splits[-1]
+
+    def faces(self, split: str) -> FaceData:
+        """All faces of a split."""
+        if split not in self._faces:
+            self._faces[split] = self._read(split)
+        return self._faces[split]
+
+    def labelled(self, split: str) -> FaceData:
+        """Those that have a label; raises `FraZooError` if none has."""
+        if split not in self._labelled:
+            faces = self.faces(split)
+            found = faces.labelled()
+            self._labelled[split] = faces if len(found) == len(faces) else found
+        return self._labelled[split]
+
+    def classes(self, split: str) -> LabelSpace:
+        """The classes of the labelled faces of a split."""
+        labels = self.labelled(split).labels
+        assert labels is not None
+        return labels
+
+    def loader(self, faces: FaceData) -> FaceLoader:
+        """Batches of some faces, in order, the last one small."""
+        for known, loader in self._loaders:
+            if known is faces:
+                return loader
+        loader = FaceLoader(Faces(faces, self.size, self.center_crop), BATCH, shuffle=False, cache=self.cache)
+        if self.cache != "none":
+            self._loaders.append((faces, loader))
+        return loader
