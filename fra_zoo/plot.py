@@ -56,12 +56,18 @@ def _save(figure: Figure, file: str | Path) -> None:
         figure.savefig(place, dpi=110, bbox_inches="tight")
 
 
-def curves(rows: Sequence[dict[str, Any]], groups: Sequence[tuple[str, Sequence[str]]], file: str | Path) -> None:
+def curves(
+    rows: Sequence[dict[str, Any]],
+    groups: Sequence[tuple[str, Sequence[str]]],
+    file: str | Path,
+    along: str = "epoch",
+) -> None:
     """One panel a group; a line for each of its metrics over the epochs, where there are any.
 
     Args:
         rows: lines of `metrics.jsonl`.
         groups: (title, names of metrics).
+        along: what the horizontal axis is: another key of the rows.
     """
     present = [(title, [n for n in names if any(n in row for row in rows)]) for title, names in groups]
     present = [(title, names) for title, names in present if names]
@@ -69,10 +75,10 @@ def curves(rows: Sequence[dict[str, Any]], groups: Sequence[tuple[str, Sequence[
     for number, (title, names) in enumerate(present):
         axis = figure.add_subplot(1, len(present), number + 1)
         for name in names:
-            points = [(row["epoch"], row[name]) for row in rows if name in row]
+            points = [(row[along], row[name]) for row in rows if name in row]
             axis.plot(*zip(*points, strict=True), label=name, marker="." if len(points) < 30 else None)
         axis.set_title(title)
-        axis.set_xlabel("epoch")
+        axis.set_xlabel(along)
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     _save(figure, file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class FaceData:
         problems: what was found wrong or left out, one line each; runs and `fra-zoo data inspect` say them.
         missing: images that a list names and that are not there.
         pairs: pairs of rows for face verification, or None.
+        groups: names of the groups of people, by the column that holds their numbers (-1 where nobody said), such as
+            `{"gender": ("male", "female")}`.
     """
 
     dataset: Any
@@ -50,6 +52,7 @@ class FaceData:
     problems: tuple[str, ...] = ()
     missing: int = 0
     pairs: Pairs | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 from fra_zoo.data.base import FaceData
 from fra_zoo.data.loading import Cache, FaceLoader, Faces
 from fra_zoo.labels import LabelSpace
@@ -70,12 +72,20 @@ class EvaluationData:
         assert labels is not None
         return labels
 
-    def loader(self, faces: FaceData) -> FaceLoader:
-        """Batches of some faces, in order, the last one small."""
+    def loader(self, faces: FaceData, cache: Cache | None = None) -> FaceLoader:
+        """Batches of some faces, in order, the last one small; `cache` instead of that of these data."""
         for known, loader in self._loaders:
             if known is faces:
                 return loader
-        loader = FaceLoader(Faces(faces, self.size, self.center_crop), BATCH, shuffle=False, cache=self.cache)
+        loader = FaceLoader(Faces(faces, self.size, self.center_crop), BATCH, shuffle=False, cache=cache or self.cache)
         if self.cache != "none":
             self._loaders.append((faces, loader))
         return loader
+
+
+def some_faces(faces: FaceData, count: int, seed: int = 0) -> FaceData:
+    """At most `count` rows, the same ones every time, in their order."""
+    if len(faces) <= count:
+        return faces
+    order = torch.randperm(len(faces), generator=torch.Generator().manual_seed(seed))
+    return faces.select(sorted(order[:count].tolist()))

@@ -20,10 +20,17 @@ Change = Callable[[UInt8[Tensor, "b 3 h w"], Int[Tensor, " b"]], UInt8[Tensor, "
 
 @dataclass(frozen=True)
 class Features:
-    """Embeddings of a split, on the CPU in float32, and its labels."""
+    """Embeddings of a split, on the CPU in float32, and its labels.
+
+    Attributes:
+        x: a row for each readable face.
+        y: its label.
+        row: its row of the dataset, where that is known.
+    """
 
     x: Float[Tensor, "n d"]
     y: Int[Tensor, " n"]
+    row: Int[Tensor, " n"] | None = None
 
 
 @torch.no_grad()
@@ -42,7 +49,7 @@ def embed_faces(
         change: what is done to the pixels before the view, by the rows of the dataset that they are; nothing by
             default.
     """
-    xs, ys = [], []
+    xs, ys, rows = [], [], []
     for batch in loader.epoch(0):
         good = batch["bad"] < 0 if "bad" in batch else torch.ones(len(batch["index"]), dtype=torch.bool)
         pixels = batch["image"].to(device)
@@ -51,5 +58,6 @@ def embed_faces(
         with autocast_for(device):
             x = embed(images)
         xs.append(x.float().cpu()[good])
+        rows.append(batch["index"][good])
         ys.append(batch["label"][good] if "label" in batch else torch.full((int(good.sum()),), -1))
-    return Features(torch.cat(xs), torch.cat(ys))
+    return Features(torch.cat(xs), torch.cat(ys), torch.cat(rows))

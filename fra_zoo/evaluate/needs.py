@@ -54,3 +54,14 @@ def masks(data: EvaluationData) -> str:
     if "mask" in faces.dataset.column_names:
         return ""
     return f"masks of the true parts, and dataset '{faces.name}' has no masks; choose synthetic-faces"
+
+
+def groups(data: EvaluationData) -> str:
+    """The dataset says of the reported faces who is seen."""
+    faces = data.faces(data.reported)
+    if faces.groups:
+        return ""
+    return (
+        f"groups of people, and dataset '{faces.name}' brings none; give one that does, such as rafdb with "
+        """--dataset_args '{"groups": true}'"""
+    )

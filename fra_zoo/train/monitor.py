@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from fra_zoo import plot
-from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.data import EvaluationData, some_faces
 from fra_zoo.evaluate.subject import Subject
 from fra_zoo.evaluate.watching import create_watched, logged, panel_of
 from fra_zoo.task import FindsRegions, Task
@@ -36,7 +36,7 @@ class Monitor:
         self.evaluators = create_watched()
         self.data = None
         if splits is not None:
-            some = [_some(split.labelled(), config.probe_images, config.seed) for split in splits]
+            some = [some_faces(split.labelled(), config.probe_images, config.seed) for split in splits]
             size = config.load_size or config.image_size
             by_name: dict[str, Any] = dict(zip(("train", "valid"), some, strict=True))
             self.data = EvaluationData(by_name.__getitem__, size, cache=config.evaluation_cache)
@@ -87,11 +87,3 @@ class Monitor:
             values = [row[name] for row in rows if name in row]
             print(f"{name}: {values[0]:.3f} untrained, {values[-1]:.3f} trained")
         print(f"run folder: {self.run.path}")
-
-
-def _some(data: Any, count: int, seed: int) -> Any:
-    """At most `count` rows, the same ones every time."""
-    if len(data) <= count:
-        return data
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    return data.select(sorted(order[:count].tolist()))

@@ -55,7 +55,7 @@ def test_gives_finite_numbers_by_name_and_the_same_again(evaluator, everything):
 
 
 def test_what_does_not_fit_is_one_line(evaluator):
-    bare = replace(whole_faces("valid"), labels=None, pairs=None)
+    bare = replace(whole_faces("valid"), labels=None, pairs=None, groups={})
     bare = replace(bare, dataset=bare.dataset.remove_columns(["label", "mask", "votes"]))
     nothing = EvaluationData(lambda split: bare, SIZE)
     said = evaluator.refusal(subject(torch.nn.Identity()), nothing)

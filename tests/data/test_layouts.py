@@ -286,6 +286,27 @@ def test_rafdb(tmp_path):
         create_dataset("rafdb", "train", str(tmp_path))
 
 
+def test_rafdb_says_who_is_seen(tmp_path):
+    rafdb_official(tmp_path)
+    with pytest.raises(FraZooError, match="RAF-DB has them in Annotation/manual; leave groups out"):
+        create_dataset("rafdb", "train", str(tmp_path), groups=True)
+    folder = tmp_path / "Annotation" / "manual"
+    folder.mkdir(parents=True)
+    landmarks = "".join(f"{number}.5\t40.25\n" for number in range(5))
+    (folder / "train_00001_manu_attri.txt").write_text(f"{landmarks}1\n2\n3\n")
+    (folder / "train_00002_manu_attri.txt").write_text(f"{landmarks}2\n0\n4\n")
+    train = create_dataset("rafdb", "train", str(tmp_path), groups=True)
+    said = {kind: [names[i] if i >= 0 else None for i in train.dataset[kind]] for kind, names in train.groups.items()}
+    assert said == {"gender": ["female", None], "race": ["Asian", "Caucasian"], "age": ["40-69", "70+"]}
+    assert train.labelled().groups == train.groups
+    assert not create_dataset("rafdb", "train", str(tmp_path)).groups
+    with pytest.raises(FraZooError, match="no face of this split has a file"):
+        create_dataset("rafdb", "test", str(tmp_path), groups=True)
+    (folder / "train_00001_manu_attri.txt").write_text("1\n2\n3\n")
+    with pytest.raises(FraZooError, match=r"train_00001_manu_attri\.txt: not 5 lines of landmarks"):
+        create_dataset("rafdb", "train", str(tmp_path), groups=True)
+
+
 def test_vggface2_boxes(tmp_path):
     vggface2(tmp_path)
     data = create_dataset("vggface2", "train", str(tmp_path), crop=True)

@@ -14,16 +14,17 @@ from fra_zoo.labels import FERPLUS
 from fra_zoo.views.spec import ViewSpec
 from tests.methods import make
 
-SIZE, COUNT = 64, 24
+SIZE, COUNT = 64, 66
 
 
 def whole_faces(split):
-    """Drawn faces with everything that an evaluator could need: labels, masks, people, pairs."""
+    """Drawn faces with everything that an evaluator could need: labels, masks, people, groups, pairs."""
     data = create_dataset("synthetic-faces", split, size=SIZE, count=COUNT)
     dataset = data.dataset.add_column("identity", [f"p{i // 2}" for i in range(COUNT)])
     dataset = dataset.add_column("number", [i % 2 + 1 for i in range(COUNT)])
+    dataset = dataset.add_column("hat", [0 if i % 4 else -1 for i in range(COUNT)])
     pairs = Pairs.of([(i, i + 1, i % 2 == 0, i % 4 // 2) for i in range(COUNT - 1)])
-    return replace(data, dataset=dataset, pairs=pairs)
+    return replace(data, dataset=dataset, pairs=pairs, groups={"hat": ("none", "cap")})
 
 
 def whole_data(**options):

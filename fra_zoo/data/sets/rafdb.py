@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from datasets import Dataset, Features, Image, List, Value
@@ -16,6 +17,8 @@ from fra_zoo.data.folders import (
     split_folder,
     subfolders,
 )
+from fra_zoo.data.rafdb_people import GROUPS as PEOPLE
+from fra_zoo.data.rafdb_people import read_people
 from fra_zoo.data.tables import lines_of
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import RAFDB
@@ -51,13 +54,19 @@ def _packed(root: Path) -> Path:
 
 @register_dataset("rafdb", detect=detect, golden=GOLDEN)
 def rafdb(
-    split: str, root: str | None = None, streaming: bool = False, images: str = "aligned", soft: bool = False
+    split: str,
+    root: str | None = None,
+    streaming: bool = False,
+    images: str = "aligned",
+    soft: bool = False,
+    groups: bool = False,
 ) -> FaceData:
     """RAF-DB with `label` in the order of `RAFDB`; it has no validation split.
 
     Args:
         images: `aligned` (100 px, by similarity) or `original`, of the official layout.
         soft: add `target`, the annotators' distribution over the seven classes, from `distribution_basic`.
+        groups: add `gender`, `race` and `age`, as annotators said (`fra_zoo.data.rafdb_people`).
     """
     map_only("rafdb", streaming)
     folder = need_root("rafdb", root, WHAT)
@@ -76,9 +85,14 @@ def rafdb(
     if soft:
         columns["target"] = _soft_labels(folder, [Path(image["path"]).stem for image in columns["image"]])
         features["target"] = List(Value("float32"))
+    if groups:
+        names = [Path(image["path"]).stem.removesuffix("_aligned") for image in columns["image"]]
+        columns |= read_people(_official(folder) or folder, names)
+        features.update({kind: Value("int64") for kind in PEOPLE})
     dataset = Dataset.from_dict(columns, features=features)
     source, missing = f"RAF-DB, {layout}", listed.missing
-    return FaceData(dataset, "rafdb", split, RAFDB, "research only (RAF-DB)", source, layout, problems, missing)
+    data = FaceData(dataset, "rafdb", split, RAFDB, "research only (RAF-DB)", source, layout, problems, missing)
+    return replace(data, groups=PEOPLE) if groups else data
 
 
 def _from_list(folder: Path, split: str, kind: str) -> tuple[Listed, list[int]]:
