@@ -52,6 +52,7 @@ class Evaluator:
         Config: its options, a dataclass whose fields have a help.
         capability: what the subject must be able to do.
         needs: what the data must have.
+        reads: the split that its numbers are of, where that is not the reported one.
         watch: how the monitor calls it; None: it does not.
         by_groups: whether its numbers are by groups of people; a card says so.
 
@@ -68,6 +69,7 @@ class Evaluator:
     Config: ClassVar[type[EvaluatorConfig]] = EvaluatorConfig
     capability: ClassVar[Capability] = EMBEDDINGS
     needs: ClassVar[tuple[Need, ...]] = ()
+    reads: ClassVar[str | None] = None
     watch: ClassVar[Watch | None] = None
     by_groups: ClassVar[bool] = False
 

@@ -32,6 +32,7 @@ class LandmarkAgreement(Evaluator):
 
     Config = LandmarksConfig
     capability = REGIONS
+    reads = "train"
 
     def refusal(self, subject: Subject, data: EvaluationData) -> str:
         if self.config.landmarks is None:

@@ -33,7 +33,8 @@ def record(run: Path, evaluator: Evaluator, data: EvaluationData, numbers: dict[
     Raises:
         FraZooError: if the folder cannot be written.
     """
-    kept: dict[str, Any] = {"dataset": data.faces(data.reported).name, "split": data.reported}
+    split = evaluator.reads or data.reported
+    kept: dict[str, Any] = {"dataset": data.faces(split).name, "split": split}
     kept |= {name: numbers[name] for name in evaluator.stated(numbers)}
     kept |= {BY_GROUPS: True} if evaluator.by_groups else {}
     if isinstance(evaluator, Draws):

@@ -36,6 +36,7 @@ class Regions(Evaluator):
     Config = RegionsConfig
     capability = REGIONS
     needs = (masks,)
+    reads = "valid"
     watch = Watch(
         metrics=("region_mi", "region_nmi", "region_iou", "region_purity", "region_told_by_face"),
         prefix="",

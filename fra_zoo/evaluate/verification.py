@@ -33,6 +33,7 @@ class Verification(Evaluator):
     """The numbers of `verification` for pairs of faces of train."""
 
     Config = VerificationConfig
+    reads = "train"
 
     def refusal(self, subject: Subject, data: EvaluationData) -> str:
         said = super().refusal(subject, data)

@@ -172,7 +172,11 @@ def _measured(numbers: dict[str, dict[str, Any]]) -> list[str]:
     """What evaluators found after the training: a line each."""
     lines = []
     for name, found in numbers.items():
-        told = {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in found.items() if key not in (PICTURE, BY_GROUPS)}
+        told = {
+            key: f"{value:.4f}" if isinstance(value, float) else value
+            for key, value in found.items()
+            if key not in (PICTURE, BY_GROUPS)
+        }
         where = f" on {told.pop('dataset')}" if "dataset" in told else ""
         lines.append(
             f"- {name}{where}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())

@@ -111,12 +111,12 @@ def test_the_command_lists_and_calls_it_and_the_card_states_what_was_recorded(sp
     words = ["evaluate", "--model", f"local-dir:{folder.path}", "--dataset_args", '{"size": 64, "count": 16}']
     main([*words, "--evaluators", "spread, knn", "--power", "3", "--k", "3", "--record", "--threads", "1"])
     said = capsys.readouterr().out
-    numbers = json.loads((folder.path / "evaluations.json").read_text())
+    numbers = json.loads((folder.path / "results.json").read_text())["measured"]
     assert list(numbers) == ["spread", "knn"]
-    assert f"spread: distance {numbers['spread']['numbers']['distance']:.4f}" in said
+    assert numbers["spread"].items() >= {"dataset": "synthetic-faces", "split": "valid"}.items()
+    assert f"spread: distance {numbers['spread']['distance']:.4f}" in said
     text, _ = card(folder)
-    assert "`spread` on synthetic-faces valid:" in text
-    assert f"| distance | {numbers['spread']['numbers']['distance']:.4f} |" in text
+    assert f"- spread on synthetic-faces: split valid, distance {numbers['spread']['distance']:.4f}" in text
     with pytest.raises(SystemExit):
         main([*words, "--evaluators", "spread", "--power", "0"])
     assert "config: power must be at least 1, got 0" in capsys.readouterr().err
