@@ -17,7 +17,7 @@ import timm
 from huggingface_hub import HfApi
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.evaluate.record import MEASURED, PICTURE
+from fra_zoo.evaluate.record import PICTURE
 from fra_zoo.fields import named
 from fra_zoo.files import RESULTS, TRAINING, read_mapping
 from fra_zoo.hub.card import PICTURES, write_card
@@ -95,7 +95,7 @@ def stage(source: str | Path, repo_id: str, folder: Path, *, half: bool = False)
     if (export / HEADS_CONFIG).is_file():
         _refuse_places(export / HEADS_CONFIG)
     facts = read_facts(run, export)
-    drawn = [one[PICTURE] for one in facts.results.get(MEASURED, {}).values() if PICTURE in one]
+    drawn = [one[PICTURE] for one in facts.measured.values() if PICTURE in one]
     for name in (RESULTS, *PICTURES, *drawn):
         if (run / name).is_file():
             shutil.copyfile(run / name, folder / name)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fra_zoo.evaluate.record import MEASURED
 from fra_zoo.evaluate.watching import panel_of
 from fra_zoo.files import RESULTS, TRAINING, read_mapping, read_rows
 from fra_zoo.paths import public
 from fra_zoo.weights import CONFIG, HEADS_CONFIG
 
-MEASURED = "measured"  # of results.json: what evaluators found after the training
 MONITORED = "monitored"  # of training.json in a published folder, which has no metrics.jsonl
 
 
