@@ -48,6 +48,7 @@ class EvaluateConfig(Options):
     center_crop: float = option(1.0, "share of the side that is kept around the centre", SHARE)
     image_size: int | None = option(None, "side in pixels; default: the model's", SIDE)
     load_size: int | None = option(None, "side to decode to, pixels; default: the model's", SIDE)
+    flip_average: bool | None = option(None, "mean answer for a face and its mirror image; default: the model's")
     seed: int = option(0, "of a fresh model", SEED)
     threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
     output: str | None = option(None, "file for the numbers (JSON)", private=True)
@@ -108,8 +109,9 @@ class _Candidates:
         require_finite(plain.state_dict(), f"model '{shown(config.model)}'")
         self.plain = plain.to(self.device, memory_format=torch.channels_last).eval()
         self.view = clean_view(plain, config.image_size)
-        wrapped = PlainClassifier if plain.classifier_loaded else PlainBackbone
-        self._plain = self._as_subject(wrapped(plain))
+        classifier = plain.classifier_loaded
+        wrapped = PlainClassifier(plain, flip_average=config.flip_average) if classifier else PlainBackbone(plain)
+        self._plain = self._as_subject(wrapped)
 
     def subject(self, evaluator: Evaluator, data: EvaluationData) -> Subject:
         """That which the evaluator can measure."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fra_zoo.evaluate.data import EvaluationData
 from fra_zoo.evaluate.features import Features, embed_faces
+from fra_zoo.models.answer import class_probabilities
 from fra_zoo.views.spec import ViewSpec
 
 
@@ -54,8 +55,16 @@ class PlainBackbone(nn.Module):
 
 
 class PlainClassifier(PlainBackbone):
-    """A timm classifier: it embeds, and it has a probability for each class."""
+    """A timm classifier: it embeds, and it has a probability for each class.
+
+    Args:
+        flip_average: see `fra_zoo.models.answer.class_probabilities`.
+    """
+
+    def __init__(self, model: nn.Module, *, flip_average: bool | None = None) -> None:
+        super().__init__(model)
+        self.flip_average = flip_average
 
     def probabilities(self, images: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c"]:
-        """Softmax of the logits, in float32."""
-        return self.model(images).float().softmax(1)
+        """See `fra_zoo.models.answer.class_probabilities`."""
+        return class_probabilities(self.model, images, flip_average=self.flip_average)

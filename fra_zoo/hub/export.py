@@ -34,6 +34,7 @@ def export_model(
     load_size: int | None = None,
     face_margin: float = 0.0,
     align: bool = False,
+    flip_average: bool = False,
 ) -> Path:
     """Write a timm model to `folder`: `config.json`, `model.safetensors` and, if there are heads, `heads.*`.
 
@@ -50,6 +51,7 @@ def export_model(
         load_size: side that images were decoded to before the view, pixels, if it was not the view's.
         face_margin: room that a predictor leaves around a found face, as a share of its longer side.
         align: whether a predictor turns faces upright.
+        flip_average: whether a classifier's answer is the mean of the face's and its mirror image's.
 
     Raises:
         FraZooError: if a weight is not finite, or the folder cannot be written.
@@ -83,7 +85,7 @@ def export_model(
     config = json.loads((folder / CONFIG).read_text())
     # transformers passes num_classes itself and fails on a second one (timm 1.0.31 always writes it).
     config.get("model_args", {}).pop("num_classes", None)
-    preprocessing = preprocessing_of(view, load_size, face_margin, align)
+    preprocessing = preprocessing_of(view, load_size, face_margin, align, flip_average)
     if preprocessing:
         config[PREPROCESSING] = preprocessing
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")

@@ -2,7 +2,8 @@
 
 timm's configuration says size, crop, mean and deviation. What it has no word for stands beside it in `config.json`,
 under `preprocessing`: `photometric` for FER+'s equalised gray, `load_size` for the side that images are decoded to,
-`face_margin` and `align` for how a predictor cuts faces out of photos.
+`face_margin` and `align` for how a predictor cuts faces out of photos, `flip_average` for an answer that is the mean of
+the face's and its mirror image's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ PREPROCESSING = "preprocessing"
 def is_photometric(model: nn.Module) -> bool:
     """Whether a model sees FER+'s equalised gray instead of a mean and a deviation."""
     return bool(own_preprocessing(model).get("photometric"))
+
+
+def averages_flip(model: nn.Module) -> bool:
+    """Whether a classifier's answer is the mean of the face's and its mirror image's."""
+    return bool(own_preprocessing(model).get("flip_average"))
 
 
 def load_size(model: nn.Module, image_size: int) -> int:
@@ -41,12 +47,15 @@ def clean_view(model: nn.Module, image_size: int | None = None) -> ViewSpec:
     return view.normalised(tuple(cfg["mean"]), tuple(cfg["std"])).clean()
 
 
-def preprocessing_of(view: ViewSpec, load_size: int | None, face_margin: float, align: bool) -> dict[str, Any]:
+def preprocessing_of(
+    view: ViewSpec, load_size: int | None, face_margin: float, align: bool, flip_average: bool
+) -> dict[str, Any]:
     """What timm's configuration cannot say of a view; {} if that is nothing."""
     own: dict[str, Any] = {"photometric": True} if view.photometric else {}
     own |= {"load_size": load_size} if load_size not in (None, view.size) else {}
     own |= {"face_margin": face_margin} if face_margin else {}
-    return own | ({"align": True} if align else {})
+    own |= {"align": True} if align else {}
+    return own | ({"flip_average": True} if flip_average else {})
 
 
 def own_preprocessing(model: nn.Module) -> dict[str, Any]:

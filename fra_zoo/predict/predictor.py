@@ -17,9 +17,10 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, MARGIN, Range, checked
 from fra_zoo.methods import load_method
 from fra_zoo.models import create_model
+from fra_zoo.models.answer import class_probabilities
 from fra_zoo.models.build import check_name
 from fra_zoo.models.finite import require_finite, require_finite_answer
-from fra_zoo.models.preprocessing import clean_view, load_size, own_preprocessing
+from fra_zoo.models.preprocessing import averages_flip, clean_view, load_size, own_preprocessing
 from fra_zoo.models.zoo import ZOO, classifiers
 from fra_zoo.paths import shown, user_path
 from fra_zoo.predict.crop import cut
@@ -44,6 +45,8 @@ class Predictor:
         regions: a pre-trained method (run, export or `hf-hub:`) whose heatmaps are added to each face.
         margin: room around a found face as a share of its longer side; by default what the model says, else none.
         align: turn faces upright where the detector gives eyes; by default what the model says, else not.
+        flip_average: answer with the mean for each face and its mirror image, in twice the time; by default what the
+            model says, else not.
         batch_size: faces in a pass.
         device: by default the GPU if there is one.
 
@@ -61,6 +64,7 @@ class Predictor:
         regions: str | Path | None = None,
         margin: Annotated[float | None, MARGIN] = None,
         align: bool | None = None,
+        flip_average: bool | None = None,
         batch_size: Annotated[int, COUNT] = 64,
         device: str | torch.device | None = None,
     ) -> None:
@@ -80,6 +84,7 @@ class Predictor:
         self.size = load_size(self.model, self.view.size)
         self.margin = own.get("face_margin", 0.0) if margin is None else margin
         self.align = own.get("align", False) if align is None else align
+        self.flip_average = averages_flip(self.model) if flip_average is None else flip_average
         self.detect = make_detector(detector)
         self.batch_size = batch_size
         self.method: Any = None if regions is None else load_method(regions).to(self.device)
@@ -89,7 +94,7 @@ class Predictor:
     @property
     def fingerprint(self) -> str:
         """A hash of all that decides what is answered for a face: weights, names, how it is cut out and shown."""
-        about = (self.labels, self.view, self.size, self.margin, self.align)
+        about = (self.labels, self.view, self.size, self.margin, self.align, self.flip_average)
         digest = hashlib.sha256(repr(about).encode("utf-8", "surrogateescape"))
         for name, value in self.model.state_dict().items():
             digest.update(name.encode())
@@ -170,7 +175,7 @@ class Predictor:
     def probabilities(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b c"]:
         """Class probabilities of cut-out faces."""
         with autocast_for(self.device):
-            return self.model(self._see(faces, self.view)).float().softmax(1).cpu()
+            return class_probabilities(self.model, self._see(faces, self.view), flip_average=self.flip_average).cpu()
 
     @torch.no_grad()
     def _heatmaps(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b n i j"]:

@@ -60,7 +60,15 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     accelerator.wait_for_everyone()
     start_trackers(accelerator, config, {**published(config), **published(task.config), **plan.resolved()})
     size = config.load_size or config.image_size
-    judge = Judge(run, splits.select, size, task.views[0], accelerator.device, config.evaluation_cache)
+    judge = Judge(
+        run,
+        splits.select,
+        size,
+        task.views[0],
+        accelerator.device,
+        config.evaluation_cache,
+        flip_average=config.flip_average,
+    )
     trainer = Trainer(ready, optimizer, loader, plan, run, accelerator, judge)
     if checkpoint is not None:
         trainer.resume()

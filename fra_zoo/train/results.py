@@ -71,6 +71,7 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
         load_size=config.load_size,
         face_margin=config.face_margin,
         align=config.align,
+        flip_average=config.flip_average,
     )
     print(_report(results, chosen))
 

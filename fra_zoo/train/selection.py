@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from fra_zoo.data.loading import Cache, FaceLoader, Faces
 from fra_zoo.evaluate.classifying import predict
 from fra_zoo.evaluate.metrics import classification_metrics
 from fra_zoo.fer.base import Objective
+from fra_zoo.models.answer import class_probabilities
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.views.spec import ViewSpec
 
@@ -31,6 +32,7 @@ class Judge:
         view: of evaluation.
         device: of the task.
         cache: where the decoded faces are held between the epochs.
+        flip_average: measure the mean answer for a face and its mirror image.
     """
 
     def __init__(
@@ -41,10 +43,13 @@ class Judge:
         view: ViewSpec,
         device: torch.device,
         cache: Cache = "ram",
+        *,
+        flip_average: bool = False,
     ) -> None:
         self.run, self.size, self.view, self.device = run, size, view.clean(), device
         self.faces = faces
         self.cache: Cache = cache
+        self.flip_average = flip_average
         self.state: dict[str, Any] = {}
 
     @cached_property
@@ -59,7 +64,8 @@ class Judge:
     def measure(self, model: nn.Module, loader: FaceLoader) -> tuple[Float[Tensor, "n c"], Int[Tensor, " n"]]:
         """Probabilities and labels of every readable face."""
         model.eval()
-        return predict(lambda images: model(images).float().softmax(1), loader, self.view, self.device)
+        answer = partial(class_probabilities, model, flip_average=self.flip_average)
+        return predict(answer, loader, self.view, self.device)
 
     def __call__(self, task: Any, epoch: int) -> dict[str, float]:
         if epoch == 0:

@@ -121,7 +121,7 @@ def test_all_of_it_trains_resumes_exactly_and_is_exported_calibrated(tmp_path):
         *("--dataset_args", '{"size": 32, "count": 160}', "--tracker", "none", "--image_size", "32", "--epochs", "2"),
         *("--model", "test_resnet", "--precision", "fp32", "--batch_size", "16", "--objective", "cross_entropy"),
         *("--augmentation", "crops", "--mixup", "0.2", "--layer_decay", "0.8", "--weight_average", "0.9"),
-        *("--calibrate", "true", "--threads", "1", "--resume", "auto"),
+        *("--calibrate", "true", "--flip_average", "true", "--threads", "1", "--resume", "auto"),
     ]
     for name, stops in {"whole": ([],), "halves": (["--max_steps", "7"], [])}.items():
         for stop in stops:
