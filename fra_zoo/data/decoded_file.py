@@ -21,14 +21,13 @@ import xxhash
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from fra_zoo.data.cache_folder import VARIABLE
 from fra_zoo.data.cache_key import decoding_key
 from fra_zoo.data.decoded import Batch, Decoded, shape_of
 from fra_zoo.data.faces import Faces
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import shown, user_path
+from fra_zoo.paths import shown
 
-VARIABLE = "FRA_ZOO_CACHE"
-_OFF = ("off", "none", "no", "0")
 _LAYOUT = 1
 _LOOKED_AT = 64  # images whose bytes are compared when a file is opened
 _PATIENCE = 5.0  # seconds after which it is said that another process decodes
@@ -36,19 +35,10 @@ _IMAGES, _ROWS, _ABOUT = "images.npy", "rows.npy", "about.json"
 _MEND = f"make room there, set {VARIABLE} to another folder (off: nothing is kept), or give another --cache"
 
 
-def cache_folder() -> Path | None:
-    """Where decoded faces are kept: `FRA_ZOO_CACHE`, or the user's folder for caches; None if that is turned off."""
-    said = os.environ.get(VARIABLE, "")
-    if said.lower() in _OFF:
-        return None
-    base = user_path(said, VARIABLE) if said else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "fra_zoo")
-    return base.expanduser() / "faces"
-
-
 def decoded_on_disk(
     faces: Faces, batches: Callable[[], Iterator[Batch]], folder: Path, say: Callable[[str], Any]
 ) -> Decoded:
-    """All faces, mapped from a file below `folder`; decoded first if it is not there, or damaged.
+    """All faces, mapped from a file below `folder`'s `faces`; decoded first if it is not there, or damaged.
 
     Args:
         batches: decodes them.
@@ -60,7 +50,7 @@ def decoded_on_disk(
     key = decoding_key(faces.data, faces.size, faces.center_crop)
     data = faces.data
     plain = re.sub(r"[^\w.-]+", "_", f"{data.name}-{data.split}")
-    place = folder / f"{plain}-{faces.size}px-{key}"
+    place = folder / "faces" / f"{plain}-{faces.size}px-{key}"
     what = f"{len(faces)} faces of {data.name} {data.split} at {faces.size} px"
     if (found := _open(place, faces, say)) is not None:
         say(f"{what} were decoded before: {place}")

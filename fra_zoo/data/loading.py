@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from fra_zoo.data.cache_folder import cache_folder
 from fra_zoo.data.decoded import Batch, Decoded, decode_batches, decoded_in_memory
-from fra_zoo.data.decoded_file import cache_folder, decoded_on_disk
+from fra_zoo.data.decoded_file import decoded_on_disk
 from fra_zoo.data.faces import TEXT, Faces
 from fra_zoo.data.images import BadImages
 from fra_zoo.data.sampling import balanced_order, check_class_batches, class_batches_order

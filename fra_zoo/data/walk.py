@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fra_zoo.data.listing import keep_listing, kept_listing
 from fra_zoo.data.opening import SUFFIXES
 from fra_zoo.paths import shown
 
@@ -20,16 +22,25 @@ class Found:
     """What lies below a folder.
 
     Attributes:
-        images: every image, a folder's own before those of its folders, by name.
+        files: path of every image, a folder's own before those of its folders, by name.
         hidden, again, closed: folders left out: hidden ones, links to what is read already, those that may not be read.
         others: names of the files left out.
     """
 
-    images: list[Path] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+
+    @property
+    def images(self) -> list[Path]:
+        """`files` as paths."""
+        return [Path(file) for file in self.files]
+
+    def folders(self) -> list[str]:
+        """The folder that each image lies in."""
+        return [file.rpartition(os.sep)[0] for file in self.files]
 
     def problems(self) -> tuple[str, ...]:
         """One line for each kind of thing that is left out."""
@@ -47,23 +58,33 @@ class Found:
 def walk(folder: Path) -> Found:
     """Every image below a folder, hidden ones left out.
 
-    Links are followed, and every folder is read once, under its own place where it has one in the tree.
+    Links are followed, and every folder is read once, under its own place where it has one in the tree. A large listing
+    is kept and not made again while no folder changes (`fra_zoo.data.listing`).
     """
+    root = str(folder)
+    kept = kept_listing(root)
+    if kept is not None:
+        return Found(**kept)
+    began = time.time()
     found = Found()
-    folders: list[tuple[tuple[str, ...], list[Path]]] = []
+    folders: list[tuple[tuple[str, ...], str, list[str]]] = []
     seen: set[tuple[int, int]] = set()
-    links = deque([str(folder)])
+    links = deque([root])
     while links:
         start = links.popleft()
         if not _new(start, seen):
             found.again.append(shown(start))
             continue
         for parent, names, files in os.walk(start, onerror=lambda error: found.closed.append(shown(error.filename))):
-            images = _images(parent, files, found.others)
-            folders.append((Path(parent).parts, images))
+            folders.append((Path(parent).parts, parent, _images(files, found.others)))
             names[:] = _enter(parent, sorted(names), seen, links, found)
-    for _, images in sorted(folders):
-        found.images += images
+    folders.sort()
+    for _, parent, images in folders:
+        above = os.path.join(parent, "")
+        found.files += [above + name for name in images]
+    if not found.closed:
+        more = {"hidden": found.hidden, "again": found.again, "others": found.others}
+        keep_listing(root, [parent for _, parent, _ in folders], [images for *_, images in folders], began, **more)
     return found
 
 
@@ -93,13 +114,13 @@ def _enter(parent: str, names: list[str], seen: set[tuple[int, int]], links: deq
     return now
 
 
-def _images(parent: str, files: list[str], others: list[str]) -> list[Path]:
+def _images(files: list[str], others: list[str]) -> list[str]:
     images = []
     for name in sorted(files):
         if is_hidden(name):
             continue
         if name.lower().endswith(SUFFIXES):
-            images.append(Path(parent, name))
+            images.append(name)
         else:
             others.append(shown(name))
     return images
@@ -121,7 +142,7 @@ def has_images(folder: Path) -> bool:
         if any(name.lower().endswith(SUFFIXES) and not is_hidden(name) for name in files):
             return True
         names[:] = sorted(name for name in names if not is_hidden(name))
-    return bool(walk(folder).images)
+    return bool(walk(folder).files)
 
 
 def subfolders(folder: Path | None) -> list[str]:

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from fra_zoo.data import create_dataset, faces
+from fra_zoo.data.cache_folder import VARIABLE, cache_folder
 from fra_zoo.data.cache_key import decoding_key
-from fra_zoo.data.decoded_file import VARIABLE, cache_folder
 from fra_zoo.data.images import decode
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.errors import FraZooError
@@ -88,7 +88,7 @@ def test_it_can_be_turned_off(said, data, tmp_path, monkeypatch, decoded):
     assert len(decoded) == 2 * COUNT
     assert not list(tmp_path.iterdir())
     monkeypatch.delenv(VARIABLE)
-    assert cache_folder() == tmp_path / "fra_zoo" / "faces"
+    assert cache_folder() == tmp_path / "fra_zoo"
 
 
 def _rank(rank, data, start, answers):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from datasets import Dataset, Features, Image, Value
+from datasets import Value
 
 from fra_zoo.data.base import FaceData, MissingSplit, map_only, need_root, register_dataset
+from fra_zoo.data.file_table import file_table
 from fra_zoo.data.folders import (
-    file_image,
     folder_split,
     has_splits,
     missing_split,
@@ -52,20 +54,18 @@ def imagefolder(
     if not files:
         why = "".join(f"; {line}" for line in problems)
         raise FraZooError(f"dataset 'imagefolder' is empty: no image ({', '.join(SUFFIXES)}) under {tree.base}{why}")
-    features = Features({"image": Image(decode=False), "identity": Value("string")})
+    features: dict[str, Any] = {"identity": Value("string")}
     space, numbers = (None, {}) if labels is False else _classes(labels, tree, folder, split)
     if space is not None:
         features["label"] = Value("int64")
         problems += problem("image(s) lie in no folder of a class and are left out", tree.without(numbers))
         kept = [place for place, name in enumerate(names) if name in numbers]
         files, names = [files[place] for place in kept], [names[place] for place in kept]
-    columns: dict = {
-        "image": [file_image(file) for file in files],
-        "identity": [shown(name or file.parent.name) for file, name in zip(files, names, strict=True)],
-    }
+    identities = (name or os.path.basename(os.path.dirname(file)) for file, name in zip(files, names, strict=True))
+    columns: dict[str, list] = {"identity": [shown(identity) for identity in identities]}
     if space is not None:
         columns["label"] = [numbers[name] for name in names if name is not None]
-    dataset = Dataset.from_dict(columns, features=features)
+    dataset = file_table(files, columns, features)
     license = "unknown: that of the images"
     return FaceData(dataset, "imagefolder", split, space, license, "image folders", "image folders", problems)
 
@@ -75,11 +75,11 @@ class _Tree:
     """The images of a split, and for each the name of its folder: None where that is the split's own."""
 
     base: Path
-    files: list[Path]
+    files: list[str]
     names: list[str | None]
     problems: tuple[str, ...]
 
-    def without(self, known: Collection[str]) -> list[Path]:
+    def without(self, known: Collection[str]) -> list[str]:
         """Images whose folder is not among these."""
         return [file for file, name in zip(self.files, self.names, strict=True) if name not in known]
 
@@ -94,26 +94,34 @@ def _tree(root: Path, split: str) -> _Tree:
     if base is None and has_splits(root):
         raise missing_split("imagefolder", split, root, "there is no such folder")
     found = walk(base or root)
-    files, problems = found.images, found.problems()
+    files, folders, problems = found.files, found.folders(), found.problems()
     if base is None:
-        of = [split_of(file.relative_to(root).as_posix(), folders_alone=True) for file in files]
+        splits = {place: _split(place, root) for place in set(folders)}
+        of = [splits[place] for place in folders]
         if split != "train" and split not in of:
             raise missing_split("imagefolder", split, root, "there is no such folder")
         if any(of):
             outside = [file for file, one in zip(files, of, strict=True) if one is None]
             problems += problem("image(s) are in no folder of a split and are left out", outside)
             files = [file for file, one in zip(files, of, strict=True) if one == split]
+            folders = [place for place, one in zip(folders, of, strict=True) if one == split]
     else:
         beside = [name for name in subfolders(root) if folder_split(name) is None]
         problems += problem("folder(s) beside those of the splits are left out", beside)
-    return _Tree(base or root, files, [_name(file, base or root) for file in files], problems)
+    named = {place: _name(place, base or root) for place in set(folders)}
+    return _Tree(base or root, files, [named[place] for place in folders], problems)
 
 
-def _name(file: Path, base: Path) -> str | None:
+def _split(folder: str, root: Path) -> str | None:
+    """The split that the folders between the root and an image say."""
+    return split_of(f"{Path(folder).relative_to(root).as_posix()}/image", folders_alone=True)
+
+
+def _name(folder: str, base: Path) -> str | None:
     """The nearest folder between an image and its split's that bears no split's name."""
-    for folder in file.relative_to(base).parts[-2::-1]:
-        if folder_split(folder) is None:
-            return folder
+    for part in reversed(Path(folder).relative_to(base).parts):
+        if folder_split(part) is None:
+            return part
     return None
 
 

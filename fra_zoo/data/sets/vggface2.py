@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
-from datasets import Dataset, Features, Image, List, Value
+from datasets import List, Value
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import file_image, missing_split, problem, split_folder, subfolders
+from fra_zoo.data.file_table import file_table
+from fra_zoo.data.folders import missing_split, problem, split_folder, subfolders
 from fra_zoo.data.tables import read_table
 from fra_zoo.data.walk import walk
 from fra_zoo.errors import FraZooError
@@ -46,22 +49,24 @@ def vggface2(split: str, root: str | None = None, streaming: bool = False, crop:
     if part is None:
         raise missing_split("vggface2", split, folder, f"root= should be {WHAT}")
     found = walk(part)
-    files = [file for file in found.images if _IDENTITY.fullmatch(file.parent.name)]
-    columns: dict = {"image": [file_image(file) for file in files], "identity": [file.parent.name for file in files]}
-    features = Features({"image": Image(decode=False), "identity": Value("string")})
-    odd = [str(file) for file in found.images if not _IDENTITY.fullmatch(file.parent.name)]
+    folders = found.folders()
+    people = {place: _person(place) for place in set(folders)}
+    known = [(file, people[place]) for file, place in zip(found.files, folders, strict=True) if people[place]]
+    files, identities = [file for file, _ in known], [person for _, person in known]
+    columns: dict[str, list] = {"identity": identities}
+    features: dict[str, Any] = {"identity": Value("string")}
+    odd = [file for file, place in zip(found.files, folders, strict=True) if not people[place]]
     problems = found.problems() + problem("image(s) lie in no folder of a person and are left out", odd)
     if crop:
         boxes = _boxes(folder, split)
-        keys = [f"{file.parent.name}/{file.stem}" for file in files]
+        keys = [f"{one}/{PurePath(file).stem}" for one, file in zip(identities, files, strict=True)]
         columns["box"] = [boxes.get(key) for key in keys]
         features["box"] = List(Value("float32"))
         problems += problem("image(s) have no box and are taken whole", [key for key in keys if key not in boxes])
         outside = [key for key in keys if key in boxes and min(boxes[key][:2]) < 0]
         problems += problem("box(es) reach outside the image and are cut", outside)
-    dataset = Dataset.from_dict(columns, features=features)
     return FaceData(
-        dataset,
+        file_table(files, columns, features),
         "vggface2",
         split,
         None,
@@ -70,6 +75,12 @@ def vggface2(split: str, root: str | None = None, streaming: bool = False, crop:
         "identity folders",
         problems,
     )
+
+
+def _person(folder: str) -> str | None:
+    """The identity that a folder's name is; None if it is none."""
+    name = os.path.basename(folder)
+    return name if _IDENTITY.fullmatch(name) else None
 
 
 def _boxes(folder: Path, split: str) -> dict[str, list[float]]:
