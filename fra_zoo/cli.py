@@ -1,85 +1,101 @@
-"""`fra-zoo`: the recipes and the lists, as one command."""
+"""`fra-zoo`: finds the subcommands, shows their help and runs one.
+
+A subcommand is a file in `fra_zoo/commands/` with a function `run(argv)`; `data_inspect.py` is `fra-zoo data inspect`.
+The file's docstring is its help: a first line that says what it does, then the usage. It is read without importing
+the file, so that `fra-zoo --help` answers at once. Options are the fields of a dataclass `Config` in the file, if it
+has one; else `run` is asked for its `--help`. Packages of others bring commands as entry points that name a module:
+
+    [project.entry-points."fra_zoo.commands"]
+    count = "their_package.count"  # fra-zoo count
+"""
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
+import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
 
-import fra_zoo
 from fra_zoo.errors import FraZooError, nearest, one_line_errors
 
-USAGE = """fra-zoo: a model zoo for faces
+_PACKAGE = "fra_zoo.commands"
+_HELP = ("-h", "--help")
+_HEAD = """fra-zoo: a model zoo for faces
 
-  fra-zoo list [models|methods|objectives|datasets|evaluators|layouts] [PATTERN]
-  fra-zoo pretrain  [--config FILE] [--key value ...]
-  fra-zoo finetune  [--config FILE] [--key value ...]
-  fra-zoo evaluate  [--config FILE] [--key value ...]
-  fra-zoo plan      --method NAME --backbone NAME --images N --gpus N [--gpu NAME] [--measure true]
-  fra-zoo predict PHOTO_OR_FOLDER_OR_VIDEO [--model MODEL] [--out FILE] [--picture FILE] [--regions METHOD]
-  fra-zoo demo      [--model MODEL] [--port N]
-  fra-zoo info MODEL
-  fra-zoo export MODEL --onnx FILE
-  fra-zoo convert CHECKPOINT OUT [--layout NAME] [--backbone NAME]
-  fra-zoo publish RUN_OR_EXPORT --repo ORG/NAME [--private] [--revision TAG] [--dry-run]
-  fra-zoo data inspect PATH [--images N]
-  fra-zoo data convert PATH OUT [--dataset NAME] [--dataset_args JSON] [--shard_images N]
-
+usage: fra-zoo COMMAND ...
+"""
+_FOOT = """
+fra-zoo COMMAND --help shows the command's options.
 With several GPUs: accelerate launch -m fra_zoo.cli pretrain ..."""
 
 
-def _list(words: Sequence[str]) -> None:
-    lists: dict[str, Callable[[str], list[str]]] = {
-        "models": fra_zoo.list_models,
-        "methods": fra_zoo.list_methods,
-        "objectives": fra_zoo.list_objectives,
-        "datasets": fra_zoo.list_datasets,
-        "evaluators": fra_zoo.list_evaluators,
-        "layouts": fra_zoo.list_layouts,
-    }
-    kinds = [words[0]] if words else list(lists)
-    pattern = words[1] if len(words) > 1 else "*"
-    for kind in kinds:
-        if kind not in lists:
-            raise FraZooError(f"unknown list '{kind}'; {nearest(kind, lists)}")
-        print(f"{kind}: {' '.join(lists[kind](pattern))}")
+def commands() -> dict[str, str]:
+    """Names of the subcommands, sorted, to the modules that hold them; a name of ours cannot be taken by others."""
+    found = {entry.name.replace("_", " "): entry.value for entry in entry_points(group=_PACKAGE)}
+    package = importlib.import_module(_PACKAGE)
+    for module in pkgutil.iter_modules(package.__path__):
+        found[module.name.replace("_", " ")] = f"{_PACKAGE}.{module.name}"
+    return dict(sorted(found.items()))
 
 
-# Imported when they are called, so that the command line answers at once.
-_ELSEWHERE = {
-    "pretrain": "fra_zoo.train.pretrain:pretrain",
-    "finetune": "fra_zoo.train.finetune:finetune",
-    "evaluate": "fra_zoo.evaluate.command:evaluate_argv",
-    "convert": "fra_zoo.hub.foreign.commands:convert_words",
-    "publish": "fra_zoo.hub.commands:publish_words",
-    "predict": "fra_zoo.predict.commands:predict_words",
-    "demo": "fra_zoo.demo.commands:demo_words",
-    "info": "fra_zoo.predict.commands:info_words",
-    "export": "fra_zoo.predict.commands:export_words",
-    "data": "fra_zoo.data.commands:data_words",
-    "plan": "fra_zoo.train.budget:plan_words",
-}
+def help_of(module: str) -> str:
+    """The docstring of a module, which is not imported (but for the packages that it lies in)."""
+    try:
+        spec = importlib.util.find_spec(module)
+        source = Path(spec.origin).read_text("utf-8") if spec and spec.origin else ""
+        return ast.get_docstring(ast.parse(source)) or f"(no help in {module})"
+    except Exception as error:  # code of others
+        return f"(cannot be loaded: {type(error).__name__}: {next(iter(str(error).splitlines()), '')})"
 
 
-def _run(place: str, words: Sequence[str]) -> None:
-    module, _, function = place.partition(":")
-    getattr(importlib.import_module(module), function)(words)
+def overview() -> str:
+    """The text of `fra-zoo --help`: a line for each subcommand."""
+    found = commands()
+    width = max(map(len, found))
+    lines = [f"  {name:<{width}}  {help_of(module).splitlines()[0]}" for name, module in found.items()]
+    return "\n".join([_HEAD, *lines, _FOOT])
+
+
+def choose(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """The module of the subcommand that the words begin with, and the words after it.
+
+    Raises:
+        FraZooError: for an unknown one, with the nearest.
+    """
+    found = commands()
+    for count in (2, 1):
+        name = " ".join(argv[:count])
+        if name in found:
+            return found[name], list(argv[count:])
+    family = [name for name in found if name.startswith(f"{argv[0]} ")]
+    if family:
+        raise FraZooError(f"unknown command '{' '.join(argv[:2])}'; known: {', '.join(family)}")
+    raise FraZooError(f"unknown command '{argv[0]}'; {nearest(argv[0], found)}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a command; bad input ends with one line and status 2."""
+    """Run a subcommand; bad input ends with one line and status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
-    commands = ("list", *_ELSEWHERE)
-    if not words or words[0] in ("-h", "--help"):
-        print(USAGE)
+    if not words or words[0] in _HELP:
+        print(overview())
         return
     with one_line_errors():
-        if words[0] not in commands:
-            raise FraZooError(f"unknown command '{words[0]}'; {nearest(words[0], commands)}")
-        if words[0] == "list":
-            _list(words[1:])
+        module, rest = choose(words)
+        asked = any(word in _HELP for word in rest)
+        if asked:
+            print(help_of(module), end="\n\n")
+        try:
+            command = importlib.import_module(module)
+        except ImportError as error:
+            raise FraZooError(f"{module} cannot be imported ({error}); install what it needs, or mend it") from error
+        if asked and hasattr(command, "Config"):
+            importlib.import_module("fra_zoo.config").parse([command.Config], ["--help"])
         else:
-            _run(_ELSEWHERE[words[0]], words[1:])
+            command.run(rest)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import shlex
@@ -59,7 +60,7 @@ def parse(types: Sequence[type[Options]], words: Sequence[str], *, strict: bool 
     Raises:
         FraZooError: unknown key (with the nearest), wrong type, or a value that a dataclass refuses.
     """
-    parser = _Parser(types, allow_abbrev=False)  # pyright: ignore[reportArgumentType]
+    parser = _Parser(types, allow_abbrev=False, usage=argparse.SUPPRESS)  # pyright: ignore[reportArgumentType]
     known = {option for action in parser._actions for option in action.option_strings}
     for word in words:
         key = word.split("=")[0]

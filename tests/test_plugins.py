@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 import fra_zoo
+from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.registry import Registry
 
@@ -120,3 +121,47 @@ def test_a_broken_plugin_is_one_line_and_stops_no_other(install, caplog):
     ]
     with pytest.raises(FraZooError, match=r"unknown trifle 'gone'; .*plugin 'bad' of package 'plugin_many'"):
         registry.get("gone")
+
+
+COMMAND = '''
+    """Count the letters of a word.
+
+        fra-zoo count WORD
+    """
+    from fra_zoo.config import place_words
+
+
+    def run(argv):
+        (word,), _ = place_words(argv, "count WORD", 1)
+        print(len(word), "letters")
+'''
+
+
+def test_a_package_of_others_brings_a_command(install, capsys):
+    install(
+        "plugin_words",
+        {"count": COMMAND, "bad": "import a_package_that_is_not_there", "info": COMMAND},
+        """
+        [fra_zoo.commands]
+        count = plugin_words.count
+        bad_one = plugin_words.bad
+        gone = plugin_gone.count
+        info = plugin_words.info
+        """,
+    )
+    main(["--help"])
+    text = capsys.readouterr().out
+    assert "\n  count         Count the letters of a word.\n" in text
+    assert "\n  bad one       (no help in plugin_words.bad)\n" in text
+    assert "\n  gone          (cannot be loaded: ModuleNotFoundError: No module named 'plugin_gone')\n" in text
+    assert "\n  info          Say what a model is" in text  # a name of ours stays ours
+    main(["count", "region"])
+    assert capsys.readouterr().out == "6 letters\n"
+    for words, line in {
+        ("count",): "usage: fra-zoo count WORD [--key value ...]",
+        ("bad", "one"): "plugin_words.bad cannot be imported (No module named 'a_package_that_is_not_there'); "
+        "install what it needs, or mend it",
+    }.items():
+        with pytest.raises(SystemExit):
+            main(words)
+        assert capsys.readouterr().err == f"error: {line}\n"

@@ -1,4 +1,8 @@
-"""The words of `fra-zoo publish`."""
+"""Publish a run or an export on the Hub, and compare what lies there bit for bit.
+
+fra-zoo publish RUN_OR_EXPORT --repo ORG/NAME [--private] [--revision TAG] [--dry-run]
+fra-zoo publish --all ORG
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from fra_zoo.paths import output_folder, shown
 
 
 @dataclass
-class PublishConfig(Options):
+class Config(Options):
     """Options of `publish`."""
 
     repo: str | None = option(None, "ORG/NAME")
@@ -26,17 +30,17 @@ class PublishConfig(Options):
     dry_run: bool = option(False, "write and check everything, and leave the Hub alone")
 
 
-def publish_words(words: Sequence[str]) -> None:
-    """Publish as the words say."""
-    if words and words[0].startswith("--"):
-        (config,) = parse([PublishConfig], list(words))
+def run(argv: Sequence[str]) -> None:
+    """Publish a run, or all weights of the package."""
+    if argv and argv[0].startswith("--"):
+        (config,) = parse([Config], list(argv))
         if config.all is None:
             raise FraZooError("publish needs a run: publish RUN_OR_EXPORT --repo ORG/NAME; or --all ORG")
         for where in publish_embedded(config.all, private=config.private, dry_run=config.dry_run):
             print(f"{'would be published' if config.dry_run else 'published and compared bit for bit'}: {where}")
         return
-    (source,), rest = place_words(words, "publish RUN_OR_EXPORT --repo ORG/NAME", 1)
-    (config,) = parse([PublishConfig], rest)
+    (source,), rest = place_words(argv, "publish RUN_OR_EXPORT --repo ORG/NAME", 1)
+    (config,) = parse([Config], rest)
     if config.to is not None:
         folder = output_folder(config.to, "--to")
         if any(folder.iterdir()):

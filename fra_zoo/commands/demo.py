@@ -1,4 +1,7 @@
-"""The words of `fra-zoo demo`."""
+"""Serve a page that reads a photo, a film or the camera on this machine.
+
+fra-zoo demo [--model MODEL] [--port N]
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ NO_REGIONS = "none"
 
 
 @dataclass
-class DemoConfig(Options):
+class Config(Options):
     """Options of `demo`."""
 
     model: str | None = option(
@@ -25,9 +28,9 @@ class DemoConfig(Options):
     port: int | None = option(None, "port to listen on; default: a free one from 7860", at_least=1, at_most=65535)
 
 
-def demo_words(words: Sequence[str]) -> None:
+def run(argv: Sequence[str]) -> None:
     """Serve the page until it is stopped."""
-    (config,) = parse([DemoConfig], words)
+    (config,) = parse([Config], argv)
     from fra_zoo.demo.page import ELSEWHERE, HERE, build_page  # Gradio is an extra
     from fra_zoo.demo.serve import is_loopback, passing_files, serve, wait
 

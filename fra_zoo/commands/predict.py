@@ -1,8 +1,10 @@
-"""The words of `fra-zoo predict`, `info` and `export`."""
+"""Read expressions off photos, folders and videos.
+
+fra-zoo predict PHOTO_OR_FOLDER_OR_VIDEO [--model MODEL] [--out FILE] [--picture FILE] [--regions METHOD]
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -18,14 +20,12 @@ from fra_zoo.config import parse, place_words
 from fra_zoo.cpu import use_cpu
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, Options, option
-from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.hub.run_facts import read_facts
-from fra_zoo.models.preprocessing import clean_view, own_preprocessing
 from fra_zoo.models.zoo import EMBEDDED
 from fra_zoo.paths import output_file, shown
 from fra_zoo.plot import picture_file, write_png
 from fra_zoo.predict.picture import annotate, grid, tile
-from fra_zoo.predict.predictor import Predictor, default_classifier, load_classifier
+from fra_zoo.predict.predictor import Predictor, default_classifier
 from fra_zoo.predict.results import Prediction
 from fra_zoo.predict.sources import frames, is_video, source_path
 from fra_zoo.predict.writers import Journal
@@ -34,7 +34,7 @@ SHOWN = 24
 
 
 @dataclass
-class PredictConfig(Options):
+class Config(Options):
     """Options of `predict`."""
 
     model: str | None = option(
@@ -49,17 +49,10 @@ class PredictConfig(Options):
     threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
 
 
-@dataclass
-class ExportConfig(Options):
-    """Options of `export`."""
-
-    onnx: str | None = option(None, "file to write", private=True)
-
-
-def predict_words(words: Sequence[str]) -> None:
-    """Predict as the words say, and print a table."""
-    (source,), rest = place_words(words, "predict PHOTO_OR_FOLDER_OR_VIDEO", 1)
-    (config,) = parse([PredictConfig], rest)
+def run(argv: Sequence[str]) -> None:
+    """Predict, and print a table."""
+    (source,), rest = place_words(argv, "predict PHOTO_OR_FOLDER_OR_VIDEO", 1)
+    (config,) = parse([Config], rest)
     path = source_path(source)
     picture = _picture(config.picture, path)
     if config.out:
@@ -140,31 +133,3 @@ def _draw(predictor: Predictor, source: Path, file: Path, every: int) -> None:
     single = len(pictures) == 1 and not is_video(source)
     write_png(pictures[0] if single else grid(pictures), file)
     print(f"drawn: {shown(file)}")
-
-
-def info_words(words: Sequence[str]) -> None:
-    """Say what a model is."""
-    (name,), _ = place_words(words, "info MODEL", 1)
-    model = load_classifier(name)
-    view, cfg = clean_view(model), model.pretrained_cfg
-    parameters = sum(p.numel() for p in model.parameters())
-    lines = {
-        "architecture": cfg["architecture"],
-        "parameters": f"{parameters:,}".replace(",", " "),
-        "image": f"{view.size} px, mean {cfg['mean']}, std {cfg['std']}, crop {view.clean_centre:g}",
-        "preprocessing": json.dumps(own_preprocessing(model)) if own_preprocessing(model) else "timm's",
-        "classes": ", ".join(cfg.get("label_names") or ["none"]),
-        "licence": cfg.get("license") or "unknown",
-    }
-    print("\n".join([f"{name}", *(f"  {key}: {value}" for key, value in lines.items())]))
-
-
-def export_words(words: Sequence[str]) -> None:
-    """Export a model to ONNX."""
-    (name,), rest = place_words(words, "export MODEL --onnx FILE", 1)
-    (config,) = parse([ExportConfig], rest)
-    if config.onnx is None:
-        raise FraZooError("export needs --onnx FILE.onnx")
-    file = output_file(config.onnx, "--onnx")
-    gap = export_onnx(load_classifier(name), file)
-    print(f"written: {shown(file)}; ONNX Runtime and PyTorch differ by at most {gap:.1e}")

@@ -1,4 +1,7 @@
-"""The words of `fra-zoo convert`."""
+"""Convert a checkpoint of other code (FRA, MoCo, MAE, DMUE …) to an export that timm loads.
+
+fra-zoo convert CHECKPOINT OUT [--layout NAME] [--backbone NAME]
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from fra_zoo.hub.foreign.checkpoint import convert_checkpoint
 
 
 @dataclass
-class ConvertConfig(Options):
+class Config(Options):
     """Options of `convert`."""
 
     layout: str | None = option(None, "one of `fra-zoo list layouts`; found out by default")
@@ -20,8 +23,8 @@ class ConvertConfig(Options):
     labels: str | None = option(None, "label space of a classifier")
 
 
-def convert_words(words: Sequence[str]) -> None:
-    """Convert a published checkpoint as the words say."""
-    (path, out), rest = place_words(words, "convert CHECKPOINT OUT", 2)
-    (config,) = parse([ConvertConfig], rest)
+def run(argv: Sequence[str]) -> None:
+    """Convert, and say which keys were used and which dropped."""
+    (path, out), rest = place_words(argv, "convert CHECKPOINT OUT", 2)
+    (config,) = parse([Config], rest)
     print("\n".join(convert_checkpoint(path, out, **asdict(config)).lines()))
