@@ -12,6 +12,7 @@ import fra_zoo
 from fra_zoo.cli import commands, help_of, main, overview
 from tests.test_package import HEAVY
 
+
 @pytest.mark.parametrize("name", commands())
 def test_every_command_says_what_it_does_and_how_it_is_called(name):
     module = commands()[name]
