@@ -8,11 +8,12 @@ import pkgutil
 from collections.abc import Callable
 from fnmatch import fnmatch
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from fra_zoo.errors import FraZooError, nearest
 
 T = TypeVar("T")
+E = TypeVar("E")  # what is registered keeps its own type
 _log = logging.getLogger(__name__)
 
 
@@ -37,13 +38,13 @@ class Registry(Generic[T]):
         self._broken: list[str] = []
         self._loaded = False
 
-    def register(self, name: str) -> Callable[[T], T]:
+    def register(self, name: str) -> Callable[[E], E]:
         """Decorator: put the decorated object under `name`."""
 
-        def put(entry: T) -> T:
+        def put(entry: E) -> E:
             if name in self._entries and self._entries[name] is not entry:
                 raise FraZooError(f"{self.kind} '{name}' is registered twice; give one of them another name")
-            self._entries[name] = entry
+            self._entries[name] = cast(T, entry)
             return entry
 
         return put

@@ -99,24 +99,22 @@ def usual(files: list[Path], size: int, batch_size: int) -> Callable[[], None]:
     from torch.utils.data import DataLoader, Dataset
     from torchvision.transforms import v2
 
-    from fra_zoo.views.spec import byol_views
+    from fra_zoo.views.spec import ViewSpec, byol_views
 
-    def transform(view: Any) -> Callable[[Any], torch.Tensor]:
-        jitter = v2.ColorJitter(view.brightness, view.contrast, view.saturation, view.hue)
-        width = size // 10 * 2 + 1
-        return v2.Compose(
-            [
-                v2.RandomResizedCrop(size, view.crop_scale, interpolation=v2.InterpolationMode.BICUBIC),
-                v2.RandomHorizontalFlip(view.flip_prob),
-                v2.RandomApply([jitter], view.jitter_prob),
-                v2.RandomGrayscale(view.gray_prob),
-                v2.RandomApply([v2.GaussianBlur(width, view.blur_sigma)], view.blur_prob),
-                v2.RandomSolarize(128, view.solarize_prob),
-                v2.PILToTensor(),
-                v2.ToDtype(torch.float32, scale=True),
-                v2.Normalize(view.mean, view.std),
-            ]
-        )
+    width = size // 10 * 2 + 1
+    tensor = [v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True)]
+    theirs: dict[str, Callable[[Any], Any]] = {
+        "RandomResizedCrop": lambda s: v2.RandomResizedCrop(size, s.scale, interpolation=v2.InterpolationMode.BICUBIC),
+        "HorizontalFlip": lambda s: v2.RandomHorizontalFlip(s.p),
+        "ColorJitter": lambda s: v2.RandomApply([v2.ColorJitter(s.brightness, s.contrast, s.saturation, s.hue)], s.p),
+        "Grayscale": lambda s: v2.RandomGrayscale(s.p),
+        "GaussianBlur": lambda s: v2.RandomApply([v2.GaussianBlur(width, s.sigma)], s.p),
+        "Solarize": lambda s: v2.RandomSolarize(128, s.p),
+        "Normalize": lambda s: v2.Compose([*tensor, v2.Normalize(s.mean, s.std)]),
+    }
+
+    def transform(view: ViewSpec) -> Callable[[Any], torch.Tensor]:
+        return v2.Compose([theirs[type(step).__name__](step) for step in view.operations])
 
     class TwoCrops(Dataset[list[torch.Tensor]]):
         transforms = [transform(view) for view in byol_views(size)]

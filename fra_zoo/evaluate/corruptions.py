@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from fra_zoo.views import ops
+from fra_zoo.views import functional
 from fra_zoo.views.random import uniform
 
 Images = UInt8[Tensor, "b 3 h w"]
@@ -38,8 +38,8 @@ def blur(images: Images, strength: int, keys: Int[Tensor, " b"]) -> Images:
     """Gaussian blur."""
     sigma = torch.full((len(images),), BLUR_SIGMA[strength - 1] * images.shape[2], device=images.device)
     radius = math.ceil(4 * sigma[0].item())
-    rows, columns = (ops.blur_matrix(sigma, side, min(radius, side - 1)) for side in images.shape[2:])
-    return _as_pixels(ops.separable(images.float() / 255.0, rows, columns))
+    rows, columns = (functional.blur_matrix(sigma, side, min(radius, side - 1)) for side in images.shape[2:])
+    return _as_pixels(functional.separable(images.float() / 255.0, rows, columns))
 
 
 def noise(images: Images, strength: int, keys: Int[Tensor, " b"]) -> Images:

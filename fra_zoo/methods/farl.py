@@ -28,6 +28,9 @@ from fra_zoo.losses.pixels import normalise_patches, patchify
 from fra_zoo.methods.base import METHODS, Method, MethodConfig
 from fra_zoo.optim import OptimConfig
 from fra_zoo.task import Batch
+from fra_zoo.views.operations.horizontal_flip import HorizontalFlip
+from fra_zoo.views.operations.normalize import Normalize
+from fra_zoo.views.operations.random_resized_crop import RandomResizedCrop
 from fra_zoo.views.random import uniform
 from fra_zoo.views.spec import ViewSpec
 
@@ -128,7 +131,8 @@ class FaRL(Method):
         self.masked_count = max(1, round(config.mask_ratio * self.vit.count))
 
     def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
-        return (ViewSpec(image_size, crop_scale=(self.config.crop_min, 1.0), interpolation="bicubic", flip_prob=0.5),)
+        crop = RandomResizedCrop((self.config.crop_min, 1.0), interpolation="bicubic")
+        return (ViewSpec(image_size, (crop, HorizontalFlip(), Normalize())),)
 
     @property
     def backbone(self) -> nn.Module:

@@ -25,6 +25,9 @@ from fra_zoo.losses.pixels import hidden_error, normalise_patches, patchify
 from fra_zoo.methods.base import METHODS, Method, MethodConfig
 from fra_zoo.optim import OptimConfig
 from fra_zoo.task import Batch
+from fra_zoo.views.operations.horizontal_flip import HorizontalFlip
+from fra_zoo.views.operations.normalize import Normalize
+from fra_zoo.views.operations.random_resized_crop import RandomResizedCrop
 from fra_zoo.views.random import uniform
 from fra_zoo.views.spec import ViewSpec
 
@@ -126,7 +129,8 @@ class MAE(Method):
 
     def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
         crop = (self.config.crop_min, 1.0)
-        return (ViewSpec(image_size, crop_scale=crop, interpolation="bicubic", flip_prob=0.5),)
+        steps = (RandomResizedCrop(crop, interpolation="bicubic"), HorizontalFlip(), Normalize())
+        return (ViewSpec(image_size, steps),)
 
     @property
     def backbone(self) -> nn.Module:

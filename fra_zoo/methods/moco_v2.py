@@ -5,7 +5,7 @@ Symbols: q query, k key; the key network is `target`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +22,14 @@ from fra_zoo.losses.contrastive import queue_contrast
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
 from fra_zoo.optim import OptimConfig
 from fra_zoo.task import Batch
+from fra_zoo.views.operations.color_jitter import ColorJitter
+from fra_zoo.views.operations.gaussian_blur import blur
+from fra_zoo.views.operations.grayscale import Grayscale
+from fra_zoo.views.operations.horizontal_flip import HorizontalFlip
+from fra_zoo.views.operations.normalize import Normalize
+from fra_zoo.views.operations.random_resized_crop import RandomResizedCrop
 from fra_zoo.views.random import uniform
-from fra_zoo.views.spec import ViewSpec, byol_views
+from fra_zoo.views.spec import ViewSpec
 
 
 @dataclass
@@ -85,8 +91,15 @@ class MoCoV2(MomentumMethod):
         self.register_buffer("place", torch.zeros((), dtype=torch.long))
 
     def make_views(self, image_size: int) -> tuple[ViewSpec, ...]:
-        first = byol_views(image_size, (self.config.crop_min, 1.0))[0]
-        return (replace(first, saturation=0.4, blur_prob=0.5),) * 2
+        steps = (
+            RandomResizedCrop((self.config.crop_min, 1.0)),
+            HorizontalFlip(),
+            ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, p=0.8),
+            Grayscale(),
+            blur(image_size, 0.5),
+            Normalize(),
+        )
+        return (ViewSpec(image_size, steps),) * 2
 
     def heads(self) -> dict[str, nn.Module]:
         return {"head": self.online.head}  # type: ignore[dict-item]

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from fra_zoo.views.spec import ViewSpec
+from fra_zoo.views.spec import ViewSpec, plain_view
 
 PREPROCESSING = "preprocessing"
 
@@ -41,10 +41,9 @@ def clean_view(model: nn.Module, image_size: int | None = None) -> ViewSpec:
     cfg: Any = getattr(model, "pretrained_cfg", None) or {}
     centre = cfg.get("crop_pct", 1.0) if cfg.get("crop_mode") == "squash" else 1.0
     size = image_size or cfg["input_size"][-1]
-    view = ViewSpec(size, clean_centre=centre)
     if is_photometric(model):
-        return view.gray().clean()
-    return view.normalised(tuple(cfg["mean"]), tuple(cfg["std"])).clean()
+        return plain_view(size).gray()
+    return plain_view(size, tuple(cfg["mean"]), tuple(cfg["std"]), centre)
 
 
 def preprocessing_of(

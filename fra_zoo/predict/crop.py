@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fra_zoo.predict.detect import Found
-from fra_zoo.views.ops import resize_matrix
+from fra_zoo.views.functional import resize_matrix
 
 
 def square(found: Found, margin: float) -> tuple[float, float, float]:

@@ -13,6 +13,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 
+def whole(count: int) -> Float[Tensor, "b 2 3"]:
+    """The place of views that are the image itself."""
+    return torch.eye(2, 3, dtype=torch.float64).expand(count, -1, -1)
+
+
 def crop_place(
     top: Float[Tensor, " b"], left: Float[Tensor, " b"], height: Tensor, width: Tensor, image: tuple[int, int]
 ) -> Float[Tensor, "b 2 3"]:
@@ -26,7 +31,7 @@ def crop_place(
 def warp_place(
     matrix: Float[Tensor, "b 2 2"], offset: Float[Tensor, "b 2"], in_size: int, out_size: int
 ) -> Float[Tensor, "b 2 3"]:
-    """The place of `fra_zoo.views.warp`: pixel `p` (y, x) of the output samples the input at `p T + s`."""
+    """The place of `fra_zoo.views.operations.warp`: pixel `p` (y, x) of the output samples the input at `p T + s`."""
     turned = matrix.transpose(1, 2).flip((1, 2))  # (x, y) columns instead of (y, x) rows
     middle = torch.full_like(offset, (out_size - 1) / 2.0)[:, :, None]  # the pixel at coordinate 0
     shift = ((turned @ middle)[:, :, 0] + offset.flip(1)) * (2.0 / in_size) + (1.0 / in_size - 1.0)

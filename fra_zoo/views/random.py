@@ -46,3 +46,8 @@ def uniform(keys: Int[Tensor, " b"], count: int) -> Float[Tensor, "b count"]:
     """`count` numbers in [0, 1) for each key, 53 bits each, float64."""
     places = torch.arange(1, count + 1, dtype=torch.int64)
     return _shift(mix(keys[:, None] + places * _STEP), 11).to(torch.float64) * 2.0**-53
+
+
+def skip(keys: Int[Tensor, "*n"], count: int) -> Int[Tensor, "*n"]:
+    """Keys whose draws are those of `keys` after the first `count`."""
+    return keys + torch.tensor(count, dtype=torch.int64) * _STEP

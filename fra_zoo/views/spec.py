@@ -1,132 +1,105 @@
-"""What a view is: a declarative augmentation, applied to a batch by `fra_zoo.views.apply`."""
+"""View spec: a declarative augmentation, applied to a batch by `fra_zoo.views.apply`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TypeVar
 
-VGGFACE2_MEAN = (0.5231, 0.4044, 0.3489)
-VGGFACE2_STD = (0.2536, 0.2194, 0.2070)
+from fra_zoo.views.operations.base import Operation
+from fra_zoo.views.operations.color_jitter import ColorJitter
+from fra_zoo.views.operations.gaussian_blur import blur
+from fra_zoo.views.operations.grayscale import Grayscale
+from fra_zoo.views.operations.horizontal_flip import HorizontalFlip
+from fra_zoo.views.operations.normalize import VGGFACE2_MEAN, VGGFACE2_STD, Normalize
+from fra_zoo.views.operations.photometric import Photometric
+from fra_zoo.views.operations.random_resized_crop import RandomResizedCrop
+from fra_zoo.views.operations.resize import Interpolation, Resize
+from fra_zoo.views.operations.solarize import Solarize
+from fra_zoo.views.operations.warp import Warp
 
-
-@dataclass(frozen=True)
-class Warp:
-    """One affine map that resizes, shifts, scales, turns and shears at once, as FER+'s training code does.
-
-    Attributes:
-        shift: up to this share of the output side, each axis.
-        scale: each axis is drawn from 1 to this, and inverted in half of the cases.
-        degrees: rotation by up to this angle.
-        skew: shear of each axis by up to this.
-    """
-
-    shift: float = 0.0
-    scale: float = 1.0
-    degrees: float = 0.0
-    skew: float = 0.0
+__all__ = ["VGGFACE2_MEAN", "VGGFACE2_STD", "ViewSpec", "byol_views", "plain_view"]
+Channels = tuple[float, float, float]
+Kind = TypeVar("Kind", bound=Operation)
 
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """One augmented view of a face. The defaults change nothing but size and normalisation.
+    """One augmented view of a face: its side in pixels, and the operations that make it, in their order.
 
-    Operations run in the order of the fields. Probabilities are per sample.
+    By default the whole image is resized and normalised, and nothing is random.
 
-    Attributes:
-        size: side of the square output, pixels.
-        noise_prob, noise_std: Gaussian noise on the image as it was loaded, of this deviation on a 0 to 1 scale.
-        warp: resize and distort by one affine map instead of crop and resize.
-        centre: share of the side that is kept around the centre, instead of a random crop.
-        crop_scale: area of the random resized crop as a share of the image; None resizes the whole image.
-        crop_ratio: aspect ratio of that crop.
-        interpolation: filter of the resize, with antialiasing, as PIL does it.
-        flip_prob: horizontal flip.
-        jitter_prob: colour jitter, its four parts in random order.
-        brightness, contrast, saturation: factors are drawn from `1 - v` to `1 + v`.
-        hue: shift in turns, drawn from `-v` to `v`.
-        gray_prob: conversion to gray (ITU-R 601).
-        blur_prob: Gaussian blur.
-        blur_sigma: its standard deviation in pixels at the output size.
-        solarize_prob: inversion of values at or above `solarize_threshold` (of 1).
-        translate_prob, translate: shift by up to this share of the side, each axis.
-        rotate_prob, rotate_degrees: rotation by up to this angle.
-        erase_prob: random erasing of a rectangle after normalisation, to 0 (arXiv 1708.04896).
-        erase_scale, erase_ratio: area share and aspect ratio of that rectangle.
-        mean, std: of the normalisation, RGB, on a 0 to 1 scale.
-        photometric: FER+'s gray normalisation (`fra_zoo.views.photometric`) instead of mean and std; one channel.
-        clean_centre: `centre` of the view of evaluation.
+        ViewSpec(64, (RandomResizedCrop((0.4, 1.0)), HorizontalFlip(), Normalize()))
     """
 
     size: int
-    noise_prob: float = 0.0
-    noise_std: float = 0.0
-    warp: Warp | None = None
-    centre: float = 1.0
-    crop_scale: tuple[float, float] | None = None
-    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
-    flip_prob: float = 0.0
-    jitter_prob: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-    gray_prob: float = 0.0
-    blur_prob: float = 0.0
-    blur_sigma: tuple[float, float] = (0.1, 2.0)
-    solarize_prob: float = 0.0
-    solarize_threshold: float = 0.5
-    translate_prob: float = 0.0
-    translate: float = 0.0
-    rotate_prob: float = 0.0
-    rotate_degrees: float = 0.0
-    erase_prob: float = 0.0
-    erase_scale: tuple[float, float] = (0.02, 0.33)
-    erase_ratio: tuple[float, float] = (0.3, 3.3)
-    mean: tuple[float, float, float] = VGGFACE2_MEAN
-    std: tuple[float, float, float] = VGGFACE2_STD
-    photometric: bool = False
-    clean_centre: float = 1.0
+    operations: tuple[Operation, ...] = (Resize(), Normalize())
 
     def clean(self) -> ViewSpec:
         """The same size, filter and normalisation without any randomness: the view of evaluation."""
-        return ViewSpec(
-            self.size,
-            warp=Warp() if self.photometric else None,
-            centre=self.clean_centre,
-            interpolation=self.interpolation,
-            mean=self.mean,
-            std=self.std,
-            photometric=self.photometric,
-            clean_centre=self.clean_centre,
-        )
+        left = (operation.clean() for operation in self.operations)
+        view = ViewSpec(self.size, tuple(operation for operation in left if operation is not None))
+        return view.gray() if self.photometric else view
 
     def gray(self) -> ViewSpec:
-        """The same view with FER+'s photometric step and its way to resize."""
-        return replace(self, photometric=True, warp=self.warp or (Warp() if self.crop_scale is None else None))
+        """The same view with FER+'s photometric step in the place of the normalisation, and its way to resize."""
+        ways: dict[type[Operation], Operation] = {Resize: Warp(), Normalize: Photometric()}
+        return replace(self, operations=tuple(ways.get(type(step), step) for step in self.operations))
 
-    def normalised(self, mean: tuple[float, float, float], std: tuple[float, float, float]) -> ViewSpec:
+    def normalised(self, mean: Channels, std: Channels) -> ViewSpec:
         """The same view with another normalisation."""
-        return replace(self, mean=mean, std=std)
+        steps = (Normalize(mean, std) if isinstance(step, Normalize) else step for step in self.operations)
+        return replace(self, operations=tuple(steps))
+
+    @property
+    def photometric(self) -> bool:
+        """Whether FER+'s photometric step is in it; then it has one channel."""
+        return self._first(Photometric) is not None
+
+    @property
+    def mean(self) -> Channels:
+        """Of the normalisation, RGB, on a 0 to 1 scale."""
+        found = self._first(Normalize)
+        return found.mean if found else (0.0, 0.0, 0.0)
+
+    @property
+    def std(self) -> Channels:
+        """Of the normalisation, RGB, on a 0 to 1 scale."""
+        found = self._first(Normalize)
+        return found.std if found else (1.0, 1.0, 1.0)
+
+    @property
+    def interpolation(self) -> Interpolation:
+        """Filter of the resize."""
+        found = self._first(Resize) or self._first(RandomResizedCrop)
+        return found.interpolation if found else "bilinear"
+
+    @property
+    def clean_centre(self) -> float:
+        """Share of each side that the view of evaluation keeps around the centre."""
+        found = self.clean()._first(Resize)
+        return found.centre if found else 1.0
+
+    def _first(self, kind: type[Kind]) -> Kind | None:
+        return next((operation for operation in self.operations if isinstance(operation, kind)), None)
+
+
+def plain_view(
+    size: int, mean: Channels = VGGFACE2_MEAN, std: Channels = VGGFACE2_STD, centre: float = 1.0
+) -> ViewSpec:
+    """The whole image, or the share `centre` of each of its sides, normalised."""
+    return ViewSpec(size, (Resize(centre=centre), Normalize(mean, std)))
 
 
 def byol_views(size: int, crop_scale: tuple[float, float] = (0.2, 1.0)) -> tuple[ViewSpec, ViewSpec]:
     """The two asymmetric views of BYOL (arXiv 2006.07733) appendix B, with FRA's mean, std and crop scale.
 
-    The second view blurs and solarises less often than the first blurs.
+    The second view blurs less often than the first, and solarises.
     """
-    first = ViewSpec(
-        size,
-        crop_scale=crop_scale,
-        flip_prob=0.5,
-        jitter_prob=0.8,
-        brightness=0.4,
-        contrast=0.4,
-        saturation=0.2,
-        hue=0.1,
-        gray_prob=0.2,
-        blur_prob=1.0,
+    common = (
+        RandomResizedCrop(crop_scale),
+        HorizontalFlip(),
+        ColorJitter(brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, p=0.8),
+        Grayscale(),
     )
-    # A blur of sigma 0.1 to 2 px is meant for 224 px; at smaller sizes it scales with the side.
-    first = replace(first, blur_sigma=(0.1 * size / 224, 2.0 * size / 224))
-    return first, replace(first, blur_prob=0.1, solarize_prob=0.2)
+    first = ViewSpec(size, (*common, blur(size, 1.0), Normalize()))
+    return first, ViewSpec(size, (*common, blur(size, 0.1), Solarize(p=0.2), Normalize()))

@@ -88,7 +88,7 @@ def test_what_it_declares_is_known(task):
     assert task.optim.epochs > 0
     assert task.views[0].size == 64
     assert make(type(task).__name__ and next(n for n in list_objectives() if OBJECTIVES.get(n) is type(task)),
-                augmentation="fra").views[0].erase_prob == 0.5  # fmt: skip
+                augmentation="fra").views[0].operations[-1].p == 0.5  # fmt: skip
 
 
 def test_bf16_is_near_fp32(task):

@@ -14,6 +14,7 @@ from fra_zoo.data.base import FaceData
 from fra_zoo.evaluate import EvaluationData, Subject, create_evaluator
 from fra_zoo.evaluate.corruptions import LIGHT, NOISE_STD, STRENGTHS, bar, blur, jpeg, low_light, noise
 from fra_zoo.labels import LabelSpace
+from fra_zoo.views.operations.resize import Resize
 from fra_zoo.views.random import sample_keys
 from fra_zoo.views.spec import ViewSpec
 
@@ -80,7 +81,7 @@ def black_and_white(groups=False):
 
 def measure(name, data, **options):
     given = EvaluationData(lambda split: data, 32)
-    view = ViewSpec(32, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    view = ViewSpec(32, (Resize(),))
     evaluator, subject = create_evaluator(name, **options), Subject("light", Brightness(), view)
     assert evaluator.refusal(subject, given) == ""
     return evaluator.evaluate(subject, given), evaluator

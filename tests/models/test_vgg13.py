@@ -12,9 +12,9 @@ from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
 from fra_zoo.models.preprocessing import clean_view, load_size
 from fra_zoo.views.apply import make_views
-from fra_zoo.views.photometric import photometric
+from fra_zoo.views.operations.photometric import photometric
+from fra_zoo.views.operations.warp import warp, warp_matrix
 from fra_zoo.views.spec import ViewSpec
-from fra_zoo.views.warp import warp, warp_matrix
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_warp_with_jitter_is_golden(grid):
 
 def test_photometric_step_is_golden(grid):
     faces = (grid * 255).round().byte().expand(1, 3, -1, -1).contiguous()
-    spec = ViewSpec(64, photometric=True).clean()
+    spec = ViewSpec(64).gray()
     (view,) = make_views(faces, [spec], seed=0, epoch=0, index=torch.arange(1))
     assert view.shape == (1, 1, 64, 64)
     assert view[0, 0, 0, :4].tolist() == pytest.approx([-1.759894, -1.706607, -1.561111, -1.409693], abs=2e-6)

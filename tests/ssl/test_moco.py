@@ -77,7 +77,8 @@ def test_v3_follows_the_backbone():
     resnet, vit = make("moco_v3"), make("moco_v3", "test_vit")
     assert (resnet.optim.optimizer, vit.optim.optimizer) == ("lars", "adamw")
     assert (resnet.config.temperature, vit.config.temperature) == (1.0, 0.2)
-    assert (resnet.views[0].crop_scale[0], vit.views[0].crop_scale[0]) == (0.2, 0.08)
+    crops = [method.views[0].operations[0].scale[0] for method in (resnet, vit)]
+    assert crops == [0.2, 0.08]
     assert make("moco_v3", "test_vit", temperature=0.5, crop_min=0.3).config.temperature == 0.5
     assert len(vit.online.projector) > len(resnet.online.projector)
     patches = vit.backbone.patch_embed.proj.weight

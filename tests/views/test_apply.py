@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import pytest
 import torch
-from torchvision.transforms import RandomResizedCrop
+from torch import Tensor
+from torchvision import transforms
 
-from fra_zoo.views.apply import _crop_sizes, make_views
+from fra_zoo.errors import FraZooError
+from fra_zoo.fer.augmentation import AUGMENTATIONS
+from fra_zoo.views.apply import make_views, place_views
+from fra_zoo.views.operations.base import Operation, View, on_chosen
+from fra_zoo.views.operations.grayscale import Grayscale
+from fra_zoo.views.operations.random_affine import RandomAffine
+from fra_zoo.views.operations.random_erasing import RandomErasing
+from fra_zoo.views.operations.random_resized_crop import RandomResizedCrop
+from fra_zoo.views.operations.resize import Resize
+from fra_zoo.views.operations.solarize import Solarize
 from fra_zoo.views.random import fold, sample_keys, uniform
 from fra_zoo.views.spec import ViewSpec, byol_views
 
@@ -18,10 +28,10 @@ def images():
     return torch.randint(0, 256, (12, 3, 20, 20), dtype=torch.uint8)
 
 
-FULL = replace(
-    byol_views(16)[0], solarize_prob=0.3, translate_prob=0.5, translate=0.2, rotate_prob=0.5, rotate_degrees=10.0,
-    erase_prob=0.5,
-)  # fmt: skip
+*FIRST, LAST = byol_views(16)[0].operations
+MOVED = RandomAffine(translate=0.2, translate_p=0.5, degrees=10.0, rotate_p=0.5)
+GOLDEN = [-723.36, 497.28, 549.56, 1090.34, 819.73, -707.25]  # FULL, BYOL's second, crops, dmue, ferplus, fra
+FULL = ViewSpec(16, (*FIRST, Solarize(p=0.3), MOVED, LAST, RandomErasing()))
 
 
 def test_a_sample_has_the_same_views_in_any_batch(images):
@@ -74,17 +84,14 @@ def test_generator_is_splitmix64():
 def test_probabilities_are_met():
     images = torch.full((4000, 3, 4, 4), 100, dtype=torch.uint8)
     images[:, 0] = 200
-    (view,) = make_views(
-        images, [ViewSpec(4, gray_prob=0.2, mean=(0, 0, 0), std=(1, 1, 1))], seed=0, epoch=0, index=torch.arange(4000)
-    )
+    (view,) = make_views(images, [ViewSpec(4, (Resize(), Grayscale(0.2)))], seed=0, epoch=0, index=torch.arange(4000))
     gray = (view[:, 0] == view[:, 1]).all((1, 2)).float().mean().item()
     assert gray == pytest.approx(0.2, abs=0.02)
 
 
 def test_crops_have_the_area_and_ratio_asked_for():
-    draws = uniform(sample_keys(0, 0, torch.arange(5000)), 10).unbind(1)
-    tries = list(zip(draws[::2], draws[1::2], strict=True))
-    h, w = _crop_sizes(tries, ViewSpec(8, crop_scale=(0.2, 1.0)), 100, 100)
+    draws = uniform(sample_keys(0, 0, torch.arange(5000)), 10)
+    h, w = RandomResizedCrop(scale=(0.2, 1.0)).sizes(draws, 100, 100)
     area, ratio = h * w / 100**2, w / h
     assert area.min() >= 0.2
     assert area.max() <= 1.0
@@ -93,14 +100,56 @@ def test_crops_have_the_area_and_ratio_asked_for():
     assert ratio.min() > 0.749
     assert ratio.max() < 1.334
     image = torch.zeros(1, 100, 100)
-    theirs = [RandomResizedCrop.get_params(image, [0.2, 1.0], [3 / 4, 4 / 3])[2:] for _ in range(5000)]
+    theirs = [transforms.RandomResizedCrop.get_params(image, [0.2, 1.0], [3 / 4, 4 / 3])[2:] for _ in range(5000)]
     assert area.mean().item() == pytest.approx(sum(h * w for h, w in theirs) / 5000 / 100**2, abs=0.015)
 
 
 def test_erasing_blanks_a_rectangle_of_the_asked_area():
     images = torch.full((500, 3, 32, 32), 255, dtype=torch.uint8)
-    spec = ViewSpec(32, erase_prob=1.0, mean=(0, 0, 0), std=(1, 1, 1))
+    spec = ViewSpec(32, (Resize(), RandomErasing(p=1.0)))
     (view,) = make_views(images, [spec], seed=0, epoch=0, index=torch.arange(500))
     share = (view[:, 0] == 0).float().mean((1, 2))
     assert share.mean().item() == pytest.approx(0.175, abs=0.02)
     assert share.max() < 0.4
+
+
+@dataclass(frozen=True)
+class Shade(Operation):
+    """An operation of someone else's package: darkens half of the images."""
+
+    p: float = 0.5
+
+    def __call__(self, view: View, keys: Tensor, size: int) -> View:
+        chosen = uniform(keys, 1)[:, 0] < self.p
+        return view._replace(images=on_chosen(view.images, chosen, lambda x, _: x * 0.5))
+
+
+def test_one_more_operation_moves_no_draw_of_another(images):
+    given = {"seed": 1, "epoch": 0, "index": torch.arange(12)}
+    (plain,) = place_views(images, [FULL], **given)
+    idle = Shade(p=0.0)
+    (more,) = place_views(images, [ViewSpec(16, (idle, *FULL.operations[:3], idle, *FULL.operations[3:]))], **given)
+    assert more.images.equal(plain.images)
+    assert more.place.equal(plain.place)
+
+
+def test_the_same_operation_twice_draws_twice():
+    white = torch.full((400, 3, 4, 4), 255, dtype=torch.uint8)
+    spec = ViewSpec(4, (Resize(), Shade(), Shade()))
+    (view,) = make_views(white, [spec], seed=0, epoch=0, index=torch.arange(400))
+    shares = [(view[:, 0, 0, 0] == value).float().mean().item() for value in (1.0, 0.5, 0.25)]
+    assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.07)
+
+
+def test_a_view_that_nothing_resizes_is_refused(images):
+    with pytest.raises(FraZooError, match=r"a view of 16 px came out as \(20, 20\).*random_resized_crop"):
+        make_views(images, [ViewSpec(16, (Shade(),))], seed=0, epoch=0, index=torch.arange(12))
+
+
+def test_draws_are_those_of_the_first_release():
+    """Golden numbers: runs that were made with these views can be made again."""
+    ramp = torch.arange(24 * 24).view(24, 24)
+    faces = torch.stack([ramp * 7 % 256, ramp // 24 * 10, ramp % 24 * 10]).byte().expand(8, -1, -1, -1)
+    specs = [FULL, byol_views(16)[1], *(AUGMENTATIONS[name](16) for name in sorted(AUGMENTATIONS))]
+    found = make_views(faces, specs, seed=3, epoch=2, index=torch.arange(8))
+    assert [view.double().sum().item() for view in found] == pytest.approx(GOLDEN, abs=0.05)

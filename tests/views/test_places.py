@@ -4,22 +4,23 @@ import pytest
 import torch
 
 from fra_zoo.views.apply import place_views
+from fra_zoo.views.operations.horizontal_flip import HorizontalFlip
+from fra_zoo.views.operations.random_affine import RandomAffine
+from fra_zoo.views.operations.random_resized_crop import RandomResizedCrop
+from fra_zoo.views.operations.resize import Resize
+from fra_zoo.views.operations.warp import Warp
 from fra_zoo.views.places import after, between, carry, crop_place
-from fra_zoo.views.spec import ViewSpec, Warp
+from fra_zoo.views.spec import ViewSpec
 
 SIDE, FACES = 64, 24
-PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 SPECS = {
-    "clean": ViewSpec(16, **PLAIN),
-    "centre": ViewSpec(16, centre=0.5, **PLAIN),
-    "crop and flip": ViewSpec(24, crop_scale=(0.3, 1.0), flip_prob=0.5, **PLAIN),
-    "shift and turn": ViewSpec(
-        32, flip_prob=0.5, translate_prob=0.5, translate=0.2, rotate_prob=0.7, rotate_degrees=30.0, **PLAIN
-    ),
-    "crop, shift and turn": ViewSpec(
-        32, crop_scale=(0.5, 1.0), translate_prob=1.0, translate=0.1, rotate_prob=1.0, rotate_degrees=20.0, **PLAIN
-    ),
-    "warp": ViewSpec(32, warp=Warp(shift=0.05, scale=1.1, degrees=15.0, skew=0.1), flip_prob=0.5, **PLAIN),
+    "clean": ViewSpec(16, (Resize(),)),
+    "centre": ViewSpec(16, (Resize(centre=0.5),)),
+    "crop and flip": ViewSpec(24, (RandomResizedCrop((0.3, 1.0)), HorizontalFlip())),
+    "shift and turn": ViewSpec(32, (Resize(), HorizontalFlip(), RandomAffine(0.2, 0.5, 30.0, 0.7))),
+    "crop, shift and turn": ViewSpec(32, (RandomResizedCrop((0.5, 1.0)), RandomAffine(0.1, 1.0, 20.0, 1.0))),
+    "warp": ViewSpec(32, (Warp(shift=0.05, scale=1.1, degrees=15.0, skew=0.1, flip_p=0.5),)),
+    "a crop of a crop": ViewSpec(24, (RandomResizedCrop((0.5, 1.0)), RandomResizedCrop((0.5, 1.0)))),
 }
 
 

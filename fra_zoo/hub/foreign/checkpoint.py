@@ -19,7 +19,7 @@ from fra_zoo.labels import LABEL_SPACES, LabelSpace
 from fra_zoo.methods import Method, create_method
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
-from fra_zoo.views.spec import ViewSpec
+from fra_zoo.views.spec import plain_view
 from fra_zoo.weights import load_into, read_checkpoint
 
 
@@ -74,7 +74,7 @@ def convert_checkpoint(
     """
     name, form, state, found = _read(path, layout)
     architecture = backbone or form.backbone
-    view = ViewSpec(image_size, mean=form.mean, std=form.std, clean_centre=form.crop_pct)
+    view = plain_view(image_size, form.mean, form.std, form.crop_pct)
     if found.method is not None:
         method = _method(found.method, architecture, image_size, str(path))
         about = {"method": found.method.name, "image_size": image_size, "options": asdict(method.config)}

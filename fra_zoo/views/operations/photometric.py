@@ -1,18 +1,33 @@
-"""FER+'s photometric step: what its network sees instead of a mean and a deviation.
+"""Photometric step of FER+: what its network sees instead of a mean and a deviation.
 
 Source: https://github.com/microsoft/FERPlus, `src/img_util.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+
+from fra_zoo.views.operations.base import OPERATIONS, Operation, View
 
 _GRAY = (0.299, 0.587, 0.114)
 _FLAT = 1e-6
+
+
+@OPERATIONS.register("photometric")
+@dataclass(frozen=True)
+class Photometric(Operation):
+    """`photometric` on the batch; its result has one channel."""
+
+    def __call__(self, view: View, keys: Int[Tensor, " b"], size: int) -> View:
+        return view._replace(images=photometric(view.images))
+
+    def clean(self) -> Operation:
+        return self
 
 
 def photometric(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:

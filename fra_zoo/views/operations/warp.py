@@ -1,4 +1,4 @@
-"""FER+'s geometric step: one affine map from output pixels to input pixels.
+"""Warp of FER+: one affine map from output pixels to input pixels that resizes and distorts at once.
 
 Source: https://github.com/microsoft/FERPlus, `src/img_util.py`. Coordinates are (y, x) row vectors; output pixel `p`
 samples the input at `p T + s`.
@@ -7,10 +7,61 @@ samples the input at `p T + s`.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+
+from fra_zoo.views import places
+from fra_zoo.views.operations.base import OPERATIONS, Operation, View, around, on_chosen, put
+from fra_zoo.views.operations.resize import Resize
+from fra_zoo.views.random import fold, uniform
+
+
+@OPERATIONS.register("warp")
+@dataclass(frozen=True)
+class Warp(Operation):
+    """Resizes, shifts, scales, turns and shears a square image at once, and mirrors it, as FER+'s training code does.
+
+    Attributes:
+        shift: up to this share of the output side, each axis.
+        scale: each axis is drawn from 1 to this, and inverted in half of the cases.
+        degrees: rotation by up to this angle.
+        skew: shear of each axis by up to this.
+        flip_p: probability of the mirror image, left to right.
+    """
+
+    shift: float = 0.0
+    scale: float = 1.0
+    degrees: float = 0.0
+    skew: float = 0.0
+    flip_p: float = 0.0
+
+    def __call__(self, view: View, keys: Int[Tensor, " b"], size: int) -> View:
+        u = uniform(keys, 10)
+        side = view.images.shape[2]
+        scale = 1.0 + (self.scale - 1.0) * u[:, 2:4]
+        scale = torch.where(u[:, 4:6] < 0.5, 1.0 / scale, scale)
+        matrix, offset = warp_matrix(
+            around(u[:, :2], 0.0, self.shift * size),
+            scale,
+            around(u[:, 6], 0.0, self.degrees),
+            around(u[:, 7:9], 0.0, self.skew),
+            side,
+            size,
+        )
+        images = warp(view.images, put(matrix, view.images), put(offset, view.images), size)
+        flip = u[:, 9] < self.flip_p
+        place = places.after(view.place, places.warp_place(matrix, offset, side, size))
+        return View(on_chosen(images, flip, lambda x, _: x.flip(3)), places.mirrored(place, flip))
+
+    def clean(self) -> Operation:
+        return Resize()
+
+    @classmethod
+    def own_keys(cls, keys: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
+        return fold(keys, 2)
 
 
 def warp_matrix(

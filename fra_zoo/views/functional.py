@@ -1,7 +1,7 @@
 """Batched image operations with a parameter for every sample; images (b, 3, h, w) float in [0, 1].
 
 Resizing and blurring are separable, so they are two batched matrix products with a matrix per sample: exact, the same
-on every device, and fast. Each operation agrees with PIL or torchvision (tests/views/test_ops.py).
+on every device, and fast. Each operation agrees with PIL or torchvision (tests/views/test_functional.py).
 """
 
 from __future__ import annotations

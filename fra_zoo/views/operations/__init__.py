@@ -1,0 +1,1 @@
+"""Operations that views are made of, one a file; each is registered by name."""

@@ -1,0 +1,28 @@
+"""Horizontal flip of some of the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Int
+from torch import Tensor
+
+from fra_zoo.views import places
+from fra_zoo.views.operations.base import OPERATIONS, Operation, View, on_chosen
+from fra_zoo.views.random import skip, uniform
+
+
+@OPERATIONS.register("horizontal_flip")
+@dataclass(frozen=True)
+class HorizontalFlip(Operation):
+    """Mirrors with probability `p`."""
+
+    p: float = 0.5
+
+    def __call__(self, view: View, keys: Int[Tensor, " b"], size: int) -> View:
+        chosen = uniform(keys, 1)[:, 0] < self.p
+        return View(on_chosen(view.images, chosen, lambda x, _: x.flip(3)), places.mirrored(view.place, chosen))
+
+    @classmethod
+    def own_keys(cls, keys: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
+        return skip(keys, 12)
