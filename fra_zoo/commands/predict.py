@@ -24,6 +24,7 @@ from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.models.zoo import EMBEDDED
 from fra_zoo.paths import output_file, shown
 from fra_zoo.plot import picture_file, write_png
+from fra_zoo.predict.pace import Every, pace
 from fra_zoo.predict.picture import annotate, grid, tile
 from fra_zoo.predict.predictor import Predictor, default_classifier
 from fra_zoo.predict.results import Prediction
@@ -44,7 +45,7 @@ class Config(Options):
     regions: str | None = option(None, "a pre-trained method whose heatmaps are drawn", place=True)
     out: str | None = option(None, "table to write: .csv, .jsonl or .parquet; resumable", private=True)
     picture: str | None = option(None, "annotated picture to write; a grid for many images", private=True)
-    every: int = option(1, "take every so many-th frame of a video", COUNT)
+    every: str = option("1", "which frames of a video: 5 is every fifth, 0.5s one every half second")
     batch_size: int = option(64, "faces in a pass", COUNT)
     threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
 
@@ -54,6 +55,7 @@ def run(argv: Sequence[str]) -> None:
     (source,), rest = place_words(argv, "predict PHOTO_OR_FOLDER_OR_VIDEO", 1)
     (config,) = parse([Config], rest)
     path = source_path(source)
+    pace(config.every)
     picture = _picture(config.picture, path)
     if config.out:
         output_file(config.out, "--out")
@@ -120,7 +122,7 @@ def _picture(name: str | None, source: Path) -> Path | None:
     return file
 
 
-def _draw(predictor: Predictor, source: Path, file: Path, every: int) -> None:
+def _draw(predictor: Predictor, source: Path, file: Path, every: Every) -> None:
     """Draw the first images that can be read; each is predicted again, so that a run that went on draws them too."""
     pictures: list[NDArray[np.uint8]] = []
     for frame in islice((frame for frame in frames(source, every=every) if frame.pixels is not None), SHOWN):

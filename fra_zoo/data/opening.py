@@ -5,6 +5,7 @@ Training, prediction and inspection see the same pixels, because all of them com
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 from pathlib import Path
@@ -58,8 +59,7 @@ def open_rgb(source: Any, *, at_least: int | None = None) -> PIL.Image.Image:
     try:
         if isinstance(source, PIL.Image.Image):
             return _upright_rgb(source)
-        file = _file(source)
-        with PIL.Image.open(file) as image:
+        with _open(_file(source)) as image:
             if at_least is not None:
                 image.draft("RGB", (at_least, at_least))
             return _upright_rgb(image)
@@ -67,6 +67,31 @@ def open_rgb(source: Any, *, at_least: int | None = None) -> PIL.Image.Image:
         raise
     except Exception as error:  # on broken files Pillow's readers raise whatever their parsers meet
         raise UnreadableImage(_why(error, source)) from error
+
+
+def _open(file: Any) -> PIL.Image.Image:
+    """Pillow's image of a file, by pillow-heif where that is needed and there."""
+    try:
+        return PIL.Image.open(file)
+    except PIL.UnidentifiedImageError:
+        if not (_is_heif(_head(file)) and _reads_heif()):
+            raise
+        return PIL.Image.open(file)
+
+
+@functools.cache
+def _reads_heif() -> bool:
+    """Whether pillow-heif is installed; from now on Pillow then reads HEIC."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def _is_heif(head: bytes | None) -> bool:
+    return head is not None and head[4:8] == b"ftyp"
 
 
 def _file(source: Any) -> Any:
@@ -187,8 +212,9 @@ def _unknown(source: Any) -> str:
         return "the file is empty"
     if head is not None and head.startswith(b"version https://git-lfs"):
         return "a pointer of Git LFS, not the image; run: git lfs pull"
-    if head is not None and head[4:8] == b"ftyp":
-        return "HEIC or another format that is not read here; save it as JPEG or PNG"
+    if _is_heif(head):
+        mend = "" if _reads_heif() else "pip install 'fra-zoo[heic]' if it is HEIC, or "
+        return f"HEIC or another format that is not read here; {mend}save it as JPEG or PNG"
     return "not an image, or of a format that is not read here"
 
 

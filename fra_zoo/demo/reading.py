@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,21 +90,10 @@ def read_file(predictor: Predictor, file: Path, step: float) -> Iterator[Reading
         step: seconds of a film between two readings.
     """
     try:
-        for frame in _spaced(frames(file), step):
+        for frame in frames(file, every=f"{step}s"):
             yield read_frame(predictor, frame, PHOTO_SIDE if frame.number is None else FILM_SIDE)
     except FraZooError as error:
         yield Reading(file.name, None, None, (), str(error).replace(shown(file), shown(file.name)))
-
-
-def _spaced(images: Iterable[Frame], step: float) -> Iterator[Frame]:
-    """Frames that are at least `step` seconds apart; those without a time, and what is damaged, all."""
-    due = 0.0
-    for frame in images:
-        if frame.seconds is None or frame.error is not None:
-            yield frame
-        elif frame.seconds >= due:
-            yield frame
-            due = frame.seconds + step
 
 
 def _smaller(face: Face, scale: float) -> Face:

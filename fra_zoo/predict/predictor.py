@@ -26,6 +26,7 @@ from fra_zoo.paths import shown, user_path
 from fra_zoo.predict.crop import cut
 from fra_zoo.predict.detect import Found, make_detector
 from fra_zoo.predict.frame import Frame, one_line
+from fra_zoo.predict.pace import Every
 from fra_zoo.predict.results import Face, Prediction
 from fra_zoo.predict.sources import Wanted, frames
 from fra_zoo.remote import PREFIX
@@ -111,7 +112,7 @@ class Predictor:
         source: Any,
         *,
         skip: Annotated[int, Range(at_least=0)] = 0,
-        every: Annotated[int, COUNT] = 1,
+        every: Every = 1,
         wanted: Wanted | None = None,
     ) -> Iterator[Prediction]:
         """Predictions as they are made, in order, in constant memory; faces of several frames share a pass.

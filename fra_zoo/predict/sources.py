@@ -19,6 +19,7 @@ from fra_zoo.data.walk import walk
 from fra_zoo.errors import FraZooError
 from fra_zoo.paths import shown, user_path
 from fra_zoo.predict.frame import Frame, Pending, Pixels, Stamp, one_line, stamp_of
+from fra_zoo.predict.pace import Every, pace
 from fra_zoo.predict.video import VIDEOS, video_frames
 
 _FORMS = "give a path, bytes, a file, an image, an array, a tensor, or a list of these"
@@ -32,7 +33,7 @@ def is_video(source: Any) -> bool:
     return isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() in VIDEOS
 
 
-def frames(source: Any, *, skip: int = 0, every: int = 1, wanted: Wanted | None = None) -> Iterator[Frame]:
+def frames(source: Any, *, skip: int = 0, every: Every = 1, wanted: Wanted | None = None) -> Iterator[Frame]:
     """The images of a source, in order, read as they are asked for.
 
     Args:
@@ -40,13 +41,14 @@ def frames(source: Any, *, skip: int = 0, every: int = 1, wanted: Wanted | None 
             (h, w, 3) or (b, h, w, 3), uint8 RGB; tensor (3, h, w) or (b, 3, h, w), uint8 or from 0 to 1; or a list or
             an iterator of these. What a folder holds besides images is left out, and logged.
         skip: leave out so many images or frames.
-        every: take every so many-th frame of a video.
+        every: which frames of a video: 5 is every fifth, "0.5s" one every half second (`fra_zoo.predict.pace`).
         wanted: asked for every image, before it is read, with its source, its number in a video and its file's stamp.
 
     Raises:
         FraZooError: if the path does not exist, or the source is none of these. In a list, a path that does not exist
             is a frame with an error.
     """
+    pace(every)  # what it cannot be is said for photos too
     for place, pending in enumerate(_pending(source, every)):
         if place >= skip and (wanted is None or wanted(pending.source, pending.number, pending.stamp)):
             yield pending.load()
@@ -65,7 +67,7 @@ def source_path(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _pending(source: Any, every: int, name: str | None = None) -> Iterator[Pending]:
+def _pending(source: Any, every: Every, name: str | None = None) -> Iterator[Pending]:
     """One entry an image; `name` is what an item of a list without a path is called."""
     if isinstance(source, (str, os.PathLike)):
         yield from _of_path(source_path(source), every)
@@ -87,7 +89,7 @@ def _pending(source: Any, every: int, name: str | None = None) -> Iterator[Pendi
         raise FraZooError(f"cannot predict on a {type(source).__name__}{what}; {_FORMS}")
 
 
-def _of_item(one: Any, every: int, number: int) -> Iterator[Pending]:
+def _of_item(one: Any, every: Every, number: int) -> Iterator[Pending]:
     """An item of a list; a file that is not there does not stop the others."""
     if not isinstance(one, (str, os.PathLike)):
         yield from _pending(one, every, f"image {number}")
@@ -114,7 +116,7 @@ def _of_file(file: Any, name: str) -> Pending:
     return Pending(name, lambda: _pixels(bytes(content)))
 
 
-def _of_path(path: Path, every: int) -> Iterator[Pending]:
+def _of_path(path: Path, every: Every) -> Iterator[Pending]:
     if path.is_dir():
         found = walk(path)
         if not found.images:

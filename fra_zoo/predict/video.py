@@ -11,6 +11,7 @@ import numpy as np
 from fra_zoo.errors import FraZooError
 from fra_zoo.paths import shown
 from fra_zoo.predict.frame import Pending, Pixels, stamp_of
+from fra_zoo.predict.pace import Every, pace
 
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"),
@@ -23,23 +24,23 @@ _MOST_FAILURES = 10_000
 Event = tuple[Any, "float | None", "str | None", bool]
 
 
-def video_frames(path: Path, every: int = 1) -> Iterator[Pending]:
+def video_frames(path: Path, every: Every = 1) -> Iterator[Pending]:
     """The frames of a video, in order.
 
     What cannot be decoded, is damaged, or is missing (a hole, an end before the stated length) is a frame with an
     error. Frames that the file turns are upright.
 
     Args:
-        every: take every so many-th frame; holes and a missing end are always told.
+        every: which frames (see `fra_zoo.predict.pace`); holes and a missing end are always told.
 
     Raises:
         FraZooError: if PyAV is missing, or the file holds no video that can be read.
     """
-    source, stamp, number = str(path), stamp_of(path), 0
+    source, stamp, number, due = str(path), stamp_of(path), 0, pace(every)
     with _open(path) as container:
         stream = _stream(container, path)
         for picture, seconds, error, always in _events(container, stream):
-            if always or number % every == 0:
+            if always or due(number, seconds):
                 read = None if picture is None else _reader(picture)
                 yield Pending(source, read, number, seconds, error, stamp)
             number += 1

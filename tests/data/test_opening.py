@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import PIL.Image
@@ -10,7 +11,7 @@ import PIL.TiffImagePlugin
 import pytest
 
 from fra_zoo.data.images import UNREADABLE, decode
-from fra_zoo.data.opening import UnreadableImage, open_rgb
+from fra_zoo.data.opening import UnreadableImage, _reads_heif, open_rgb
 
 RAMP = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (48, 1))
 DEEP = RAMP.astype(np.uint16) * 257
@@ -163,6 +164,31 @@ def test_what_cannot_be_read_is_one_line(source, why):
     assert "\n" not in str(error.value)
     with pytest.raises(UNREADABLE):
         decode(source, 8)
+
+
+@pytest.fixture
+def heic(tmp_path):
+    """A photo as phones write it, dark on the left."""
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
+    heif.from_pillow(PIL.Image.fromarray(np.dstack([RAMP] * 3))).save(tmp_path / "photo.heic", quality=95)
+    return tmp_path / "photo.heic"
+
+
+def test_photos_of_phones_are_read_where_pillow_heif_is(heic):
+    for source in (heic, heic.read_bytes(), io.BytesIO(heic.read_bytes()), {"bytes": heic.read_bytes()}):
+        assert np.abs(opened(source) - RAMP[..., None]).mean() < 3
+
+
+def test_without_pillow_heif_a_photo_of_a_phone_says_what_to_install(heic, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setattr(PIL.Image, "ID", [name for name in PIL.Image.ID if name != "HEIF"])
+    _reads_heif.cache_clear()
+    with pytest.raises(
+        UnreadableImage, match=r"pip install 'fra-zoo\[heic\]' if it is HEIC, or save it as JPEG"
+    ) as error:
+        open_rgb(heic)
+    assert "\n" not in str(error.value)
+    _reads_heif.cache_clear()
 
 
 def test_too_many_pixels_are_one_line(monkeypatch):

@@ -33,7 +33,7 @@ def photos(tmp_path):
 
 def broken_off(source, model, out, done):
     predictor = Predictor(model, detector=DETECTOR)
-    about = {"source": str(source), "detector": DETECTOR, "every": 1, "model": predictor.fingerprint}
+    about = {"source": str(source), "detector": DETECTOR, "every": "1", "model": predictor.fingerprint}
     journal = Journal(out, about)
     for _ in islice(journal.write(predictor.stream(source)), done):
         pass

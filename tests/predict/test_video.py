@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.predict.pace import pace
 from fra_zoo.predict.sources import frames
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
@@ -52,6 +53,28 @@ def test_times_are_the_files_own(tmp_path):
     seen = list(frames(write(tmp_path / "vfr.mp4", 20, ticks=ticks)))
     assert [frame.seconds for frame in seen] == pytest.approx([tick / RATE for tick in ticks])
     assert not any(frame.error for frame in seen)
+
+
+def test_one_frame_every_half_second_by_the_files_own_times(tmp_path):
+    ticks = [*range(10), *range(10, 50, 4)]  # 10 frames a second, then 2.5
+    seen = list(frames(write(tmp_path / "vfr.mp4", 20, ticks=ticks), every="0.5s"))
+    assert [frame.seconds for frame in seen] == pytest.approx([0.0, 0.5, 1.0, 1.8, 2.2, 2.6, 3.0, 3.8, 4.2, 4.6])
+    assert [frame.number for frame in seen] == [0, 5, 10, 12, 13, 14, 15, 17, 18, 19]
+    steady = write(tmp_path / "a.mp4", 40)
+    assert [frame.number for frame in frames(steady, every=".25 s")] == [0, 3, 5, 8, 10, 13, 15, 18, 20, 23, 25, 28, 30,
+                                                                         33, 35, 38]  # fmt: skip
+    assert [frame.number for frame in frames(steady, every="12")] == [0, 12, 24, 36]
+
+
+def test_frames_without_a_time_are_all_read():
+    due = pace("2s")
+    assert [due(0, 0.0), due(1, None), due(2, 1.0), due(3, None), due(4, 2.0)] == [True, True, False, True, True]
+
+
+@pytest.mark.parametrize("every", [0, -1, True, "0", "0s", "2x", "s", "", "1.5", "-1s"])
+def test_a_step_that_is_none_is_one_line(every):
+    with pytest.raises(FraZooError, match=r"every must be a whole number of frames or seconds such as 0.5s, got"):
+        list(frames(np.zeros((4, 4, 3), np.uint8), every=every))
 
 
 def test_a_damaged_stretch_is_passed_and_told(tmp_path):
