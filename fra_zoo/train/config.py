@@ -68,6 +68,9 @@ class TrainConfig(Options):
     streaming: bool = option(False, "read shards as they come, from disk, a web server or the Hub")
     steps_per_epoch: Optional[int] = option(None, "length of an epoch when streaming", COUNT)
     shard_seconds: float = option(120.0, "after which a try to read a shard is given up", POSITIVE, may_change=True)
+    process_seconds: float = option(
+        1800.0, "after which a process that does not come or does not answer is given up", POSITIVE, may_change=True
+    )
     bad_images_limit: float = option(
         0.01, "share of unreadable images that stops the run", PROBABILITY, may_change=True
     )

@@ -19,6 +19,7 @@ from fra_zoo.train.about import write_about
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.plan import make_plan, micro_batch
+from fra_zoo.train.processes import process_errors
 from fra_zoo.train.protocol import PROTOCOLS, load_splits
 from fra_zoo.train.results import finish
 from fra_zoo.train.run_folder import RunFolder
@@ -27,6 +28,7 @@ from fra_zoo.train.settings import make_settings
 from fra_zoo.train.setup import make_accelerator, make_loader, make_ready, start_trackers, versions
 
 
+@process_errors()
 def finetune(argv: Sequence[str]) -> RunFolder:
     """Train as the words say; see `FinetuneConfig`, the objective's `Config` and `fra_zoo.train.protocol`."""
     words = read_words(argv)

@@ -20,11 +20,13 @@ from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.monitor import Monitor
 from fra_zoo.train.plan import make_plan, micro_batch
+from fra_zoo.train.processes import process_errors
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.train.settings import make_settings
 from fra_zoo.train.setup import load_data, make_accelerator, make_loader, make_ready, start_trackers, versions
 
 
+@process_errors()
 def pretrain(argv: Sequence[str]) -> RunFolder:
     """Pre-train as the words say (`--config FILE`, `--key value`); see `PretrainConfig` and the method's `Config`."""
     words = read_words(argv)

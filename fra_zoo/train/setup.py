@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.utils import (
     DistributedDataParallelKwargs,
     DistributedType,
+    InitProcessGroupKwargs,
     ProjectConfiguration,
     TorchDynamoPlugin,
 )
@@ -28,6 +30,7 @@ from fra_zoo.task import Task
 from fra_zoo.train.config import TrainConfig
 from fra_zoo.train.optim import build_optimizer
 from fra_zoo.train.plan import Plan
+from fra_zoo.train.processes import joined_within
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
@@ -37,13 +40,17 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if bf16_here(kind) else "fp32"
-    accelerator = Accelerator(
-        mixed_precision="no" if precision == "fp32" else precision,
-        log_with=None if config.tracker == "none" else config.tracker,
-        project_config=ProjectConfiguration(project_dir=output, logging_dir=output),
-        dynamo_plugin=TorchDynamoPlugin(backend="inductor") if config.compile else None,  # pyright: ignore[reportArgumentType]
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
-    )
+    with joined_within(config.process_seconds):
+        accelerator = Accelerator(
+            mixed_precision="no" if precision == "fp32" else precision,
+            log_with=None if config.tracker == "none" else config.tracker,
+            project_config=ProjectConfiguration(project_dir=output, logging_dir=output),
+            dynamo_plugin=TorchDynamoPlugin(backend="inductor") if config.compile else None,  # pyright: ignore[reportArgumentType]
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True),
+                InitProcessGroupKwargs(timeout=timedelta(seconds=config.process_seconds)),
+            ],
+        )
     check_launch(accelerator.distributed_type)
     use_cpu(config.threads)
     if kind == "cuda":
