@@ -78,7 +78,7 @@ def change(predictor: Any, file: Path) -> float:
 def build(config: PageConfig) -> None:
     from fra_zoo.demo.card import read_card
     from fra_zoo.hub.onnx import export_onnx
-    from fra_zoo.models.preprocessing import own_preprocessing
+    from fra_zoo.models.preprocessing import averages_flip
     from fra_zoo.predict.predictor import Predictor, default_classifier
 
     runtime = [Path(config.onnxruntime_web) / name for name in RUNTIME]
@@ -87,7 +87,7 @@ def build(config: PageConfig) -> None:
             raise FraZooError(f"{file} is not there; npm pack onnxruntime-web, unpack it, and give its folder `dist`")
     model = config.model or default_classifier()
     predictor = Predictor(model, detector="none")
-    view, own = predictor.view, own_preprocessing(predictor.model)
+    view = predictor.view
     if view.photometric:
         raise FraZooError(f"model '{model}' sees equalised gray, which this page does not draw; give another")
     folder = Path(config.output)
@@ -104,7 +104,7 @@ def build(config: PageConfig) -> None:
         "size": view.size,
         "mean": list(view.mean),
         "std": list(view.std),
-        "flip_average": bool(own.get("flip_average", False)),
+        "flip_average": averages_flip(predictor.model),
         "limits": [line.removeprefix("- ") for line in read_card(model)[1].splitlines() if line.startswith("- ")],
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1) + "\n")

@@ -106,8 +106,12 @@ async function answer() {
   const began = performance.now();
   const { logits } = await session.run({ images: input() });
   const count = about.labels.length, [copies] = logits.dims;
-  const parts = Array.from({ length: copies }, (_, k) => softmax(Array.from(logits.data.slice(k * count, (k + 1) * count))));
-  const probabilities = about.labels.map((_, i) => parts.reduce((sum, part) => sum + part[i] / copies, 0));
+  const mean = about.labels.map((_, i) => {
+    let sum = 0;
+    for (let k = 0; k < copies; k++) sum += logits.data[k * count + i];
+    return sum / copies;
+  });
+  const probabilities = softmax(mean);
   const order = about.labels.map((_, i) => i).sort((a, b) => probabilities[b] - probabilities[a]);
   document.getElementById("bars").replaceChildren(...order.map((i) => row(about.labels[i], probabilities[i])));
   say(`${about.labels[order[0]]} ${(100 * probabilities[order[0]]).toFixed(0)} %, in ${(performance.now() - began).toFixed(0)} ms`);
