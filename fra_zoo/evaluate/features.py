@@ -14,16 +14,18 @@ from fra_zoo.devices import autocast_for
 from fra_zoo.views.apply import make_views
 from fra_zoo.views.spec import ViewSpec
 
+LARGE = 2**30  # numbers, 4 GiB in float32
+_LARGEST = 65504.0  # of float16
 Embed = Callable[[Tensor], Tensor]
 Change = Callable[[UInt8[Tensor, "b 3 h w"], Int[Tensor, " b"]], UInt8[Tensor, "b 3 h w"]]
 
 
 @dataclass(frozen=True)
 class Features:
-    """Embeddings of a split, on the CPU in float32, and its labels.
+    """Embeddings of a split, on the CPU, and its labels.
 
     Attributes:
-        x: a row for each readable face.
+        x: a row for each readable face; in float32, or in float16 where there are more than `LARGE` numbers.
         y: its label.
         row: its row of the dataset, where that is known.
     """
@@ -49,15 +51,21 @@ def embed_faces(
         change: what is done to the pixels before the view, by the rows of the dataset that they are; nothing by
             default.
     """
-    xs, ys, rows = [], [], []
+    x = torch.empty(0)
+    done, ys, rows = 0, [], []
     for batch in loader.epoch(0):
         good = batch["bad"] < 0 if "bad" in batch else torch.ones(len(batch["index"]), dtype=torch.bool)
         pixels = batch["image"].to(device)
         pixels = pixels if change is None else change(pixels, batch["index"])
         (images,) = make_views(pixels, [view.clean()], seed=0, epoch=0, index=batch["index"])
         with autocast_for(device):
-            x = embed(images)
-        xs.append(x.float().cpu()[good])
+            out = embed(images)
+        found = out.float().cpu()[good]
+        if not ys:  # the whole table at once, so that it is never there twice
+            count = len(loader.faces) * found.shape[1]
+            x = torch.empty(len(loader.faces), found.shape[1], dtype=torch.float16 if count > LARGE else torch.float32)
+        x[done : done + len(found)] = found.clamp(-_LARGEST, _LARGEST) if x.dtype == torch.float16 else found
+        done += len(found)
         rows.append(batch["index"][good])
         ys.append(batch["label"][good] if "label" in batch else torch.full((int(good.sum()),), -1))
-    return Features(torch.cat(xs), torch.cat(ys), torch.cat(rows))
+    return Features(x[:done], torch.cat(ys), torch.cat(rows))

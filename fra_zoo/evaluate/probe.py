@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Int
 from torch import Tensor
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.base import EVALUATORS, Evaluator, EvaluatorConfig, Watch
+from fra_zoo.evaluate.chunks import Chunks, mean_and_deviation
 from fra_zoo.evaluate.data import EvaluationData
 from fra_zoo.evaluate.features import Features
 from fra_zoo.evaluate.metrics import classification_metrics
@@ -44,30 +46,42 @@ class Probe(Evaluator):
 
     def evaluate(self, subject: Subject, data: EvaluationData) -> dict[str, float]:
         train, valid, *test = (subject.features(data, split) for split in data.splits)
-        return probe(train, valid, len(data.classes("train")), *test, decays=self.config.decays)
+        classes = len(data.classes("train"))
+        return probe(train, valid, classes, *test, decays=self.config.decays, device=subject.device)
 
 
 def probe(
-    train: Features, valid: Features, classes: int, test: Features | None = None, decays: Sequence[float] = DECAYS
+    train: Features,
+    valid: Features,
+    classes: int,
+    test: Features | None = None,
+    decays: Sequence[float] = DECAYS,
+    device: torch.device | str = "cpu",
 ) -> dict[str, float]:
     """Fit on `train`, choose the L2 penalty on `valid`, report there and, if given, once on `test` (`test_*`).
 
-    Features are standardised by the training split's mean and deviation.
+    Features are standardised by the training split's mean and deviation; large ones go through the device in parts
+    (`fra_zoo.evaluate.chunks`).
     """
-    mean, std = train.x.mean(0), train.x.std(0).clamp(min=1e-6)
-    standard = lambda x: (x - mean) / std  # noqa: E731
+    mean, std = mean_and_deviation(train.x, device)
+    std = std.clamp(min=1e-6)
+    chunks = Chunks(train.x, device, centre=mean, scale=std)
     best: tuple[float, dict[str, float], Tensor] | None = None
+
+    def measured(weight: Tensor, on: Features) -> dict[str, float]:
+        scores = [_scores(weight, rows).cpu() for _, rows in Chunks(on.x, device, centre=mean, scale=std)]
+        return classification_metrics(torch.cat(scores), on.y)
+
     for decay in decays:
-        weight = fit_logistic(standard(train.x), train.y, classes, decay)
-        numbers = classification_metrics(_scores(weight, standard(valid.x)), valid.y)
+        weight = fit_logistic(chunks, train.y, classes, decay)
+        numbers = measured(weight, valid)
         if best is None or numbers["accuracy"] > best[1]["accuracy"]:
             best = (decay, numbers, weight)
     assert best is not None
     decay, numbers, weight = best
     numbers = numbers | {"decay": decay}
     if test is not None:
-        on_test = classification_metrics(_scores(weight, standard(test.x)), test.y)
-        numbers |= {f"test_{name}": value for name, value in on_test.items()}
+        numbers |= {f"test_{name}": value for name, value in measured(weight, test).items()}
     return numbers
 
 
@@ -75,16 +89,21 @@ def _scores(weight: Tensor, x: Tensor) -> Tensor:
     return F.linear(x, weight[:, :-1], weight[:, -1]).softmax(1)
 
 
-def fit_logistic(x: Tensor, y: Tensor, classes: int, decay: float, iterations: int = 60) -> Tensor:
+def fit_logistic(x: Chunks, y: Int[Tensor, " n"], classes: int, decay: float, iterations: int = 60) -> Tensor:
     """Weights and bias (classes, d + 1) of a logistic regression with an L2 penalty, by L-BFGS; deterministic."""
-    weight = torch.zeros(classes, x.shape[1] + 1, requires_grad=True)
+    y = y.to(x.device)
+    weight = torch.zeros(classes, x.x.shape[1] + 1, device=x.device, requires_grad=True)
     optimizer = torch.optim.LBFGS([weight], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = F.cross_entropy(F.linear(x, weight[:, :-1], weight[:, -1]), y) + decay * weight[:, :-1].square().sum()
-        loss.backward()
-        return loss
+        whole = torch.zeros((), device=x.device)
+        for part, rows in x:
+            loss = F.cross_entropy(F.linear(rows, weight[:, :-1], weight[:, -1]), y[part]) * (len(rows) / len(x))
+            loss = loss if part.start else loss + decay * weight[:, :-1].square().sum()
+            loss.backward()
+            whole += loss.detach()
+        return whole
 
     with torch.enable_grad():
         optimizer.step(closure)  # pyright: ignore[reportArgumentType]
