@@ -36,7 +36,8 @@ class Decoded:
         """Images of these places (b,), as a new tensor where they are kept."""
         if isinstance(self.images, Tensor):
             return self.images[places.to(self.images.device, non_blocking=True)]
-        return torch.from_numpy(self.images[places.numpy()])
+        images = torch.from_numpy(self.images[places.numpy()])
+        return images.pin_memory() if torch.cuda.is_available() else images
 
 
 def decode_batches(faces: Faces, workers: int, threads: int) -> Iterator[Batch]:

@@ -107,6 +107,15 @@ def _drop_share(module: nn.Module) -> float:
     return float(module.p if isinstance(module, nn.Dropout) else getattr(module, "drop_prob", None) or 0.0)
 
 
+def rows_by_class(label: Int[Tensor, " n"], classes: int) -> dict[str, Tensor]:
+    """Rows `own_k` with each class k, and `seen_k` without it."""
+    return {
+        name: chosen.nonzero()[:, 0]
+        for k in range(classes)
+        for name, chosen in ((f"own_{k}", label == k), (f"seen_{k}", label != k))
+    }
+
+
 @OBJECTIVES.register("dmue")
 class DMUE(Objective):
     """A target branch beside one auxiliary branch a class, over a shared stem; batches need two faces of each class."""
@@ -165,8 +174,16 @@ class DMUE(Objective):
             {"params": heads, "weight_decay": weight_decay, "milestones": _HEADS},
         ]
 
+    def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
+        """For each class k the rows `own_k` of its faces and `seen_k` of the others.
+
+        Labels are on the host here; a device would have to be waited for to know how many rows there are.
+        """
+        return rows_by_class(batch["label"], self.classes)
+
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         label = batch["label"]
+        rows = batch if "own_0" in batch else rows_by_class(label, self.classes)
         stem = self.split.stem(self.model, batch["views"][0])
         pooled = self._pool(self.split.tail(self.model), stem)
         mask = self._mask(pooled)
@@ -174,7 +191,7 @@ class DMUE(Objective):
         self._track(pooled)
         branches, latent = [], torch.zeros_like(target.logits)
         for k in range(self.classes):
-            seen, own = (label != k).nonzero()[:, 0], (label == k).nonzero()[:, 0]
+            seen, own = rows[f"seen_{k}"], rows[f"own_{k}"]
             pooled = self._pool(self.auxiliary[k], stem[seen])
             branches.append((seen, self._branch(k, pooled, mask if mask is None else mask[seen])))
             if len(own):
