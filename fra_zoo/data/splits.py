@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,25 +44,46 @@ def labels_of(data: FaceData) -> NDArray[np.int64]:
     return label_numbers(data.dataset, f"dataset '{data.name}' {data.split}")
 
 
-def image_keys(data: FaceData, *, portable: bool = False) -> list[str]:
+@dataclass(frozen=True)
+class ImageKeys:
     """One text an image: a digest of its bytes, or its path where the bytes are in a file of their own.
 
-    Args:
-        portable: keep of a path what is below the folder that all share, so that a copy elsewhere has the same keys.
+    Attributes:
+        texts: in the order of the rows.
+        in_files: which of them are paths.
     """
-    keys: list[str] = []
-    in_files: list[int] = []
+
+    texts: list[str]
+    in_files: list[int]
+
+    @cached_property
+    def here(self) -> list[str]:
+        """The same, whole paths in place of those that lead over links."""
+        keys = list(self.texts)
+        for place in self.in_files:
+            keys[place] = str(Path(keys[place]).resolve()) if keys[place] else ""
+        return keys
+
+    @cached_property
+    def portable(self) -> list[str]:
+        """The same, of paths what is below the folder that all share, so that a copy elsewhere has the same keys."""
+        keys = list(self.texts)
+        top = len(shared_folder(keys[place] for place in self.in_files))
+        for place in self.in_files:
+            keys[place] = keys[place][top:]
+        return keys
+
+
+def image_keys(data: FaceData) -> ImageKeys:
+    """Keys of all images; those in tables are read and digested, so it is called once for each split."""
+    keys = ImageKeys([], [])
     for row in data.dataset.with_format(None).select_columns(["image"]):
         image: dict[str, Any] = row["image"] or {}
         if image.get("bytes"):
-            keys.append(hashlib.blake2b(image["bytes"], digest_size=16).hexdigest())
+            keys.texts.append(hashlib.blake2b(image["bytes"], digest_size=16).hexdigest())
         else:
-            path = image.get("path") or ""
-            keys.append(path if portable or not path else str(Path(path).resolve()))
-            in_files.append(len(keys) - 1)
-    top = len(shared_folder(keys[place] for place in in_files)) if portable else 0
-    for place in in_files:
-        keys[place] = keys[place][top:]
+            keys.in_files.append(len(keys.texts))
+            keys.texts.append(image.get("path") or "")
     return keys
 
 
@@ -74,16 +97,17 @@ def shared_folder(paths: Iterable[str]) -> str:
     return shared or ""
 
 
-def checksum(data: FaceData) -> str:
+def checksum(data: FaceData, keys: ImageKeys | None = None) -> str:
     """SHA-256 over a split's images and labels, in their order; the same on every machine."""
     digest = hashlib.sha256()
+    keys = keys or image_keys(data)
     labels = labels_of(data) if "label" in data.dataset.column_names else [""] * len(data)
-    for key, label in zip(image_keys(data, portable=True), labels, strict=True):
+    for key, label in zip(keys.portable, labels, strict=True):
         digest.update(f"{key}\t{label}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def overlap(first: FaceData, second: FaceData) -> int:
+def overlap(first: ImageKeys, second: ImageKeys) -> int:
     """Images of `second` that `first` has as well."""
-    known = set(image_keys(first))
-    return sum(key in known for key in image_keys(second))
+    known = set(first.here)
+    return sum(key in known for key in second.here)

@@ -40,6 +40,8 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     accelerator = make_accelerator(config)
     set_seed(config.seed)
     splits = load_splits(config, kind.scheme)
+    if accelerator.is_main_process:
+        splits.refuse_the_same()
     labels = splits.train.labels
     assert labels is not None
     task = create_objective(
@@ -56,7 +58,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     run = RunFolder(config.output)
     checkpoint = run.latest()
     if accelerator.is_main_process:
-        more = {"data": splits.identities(protocol.select_on), "versions": versions()}
+        more = {"data": splits.identities(), "versions": versions()}
         checkpoint = run.open(make_settings(config, task.config, plan.resolved(), more), config.resume)
         splits.write(run.path)
     accelerator.wait_for_everyone()

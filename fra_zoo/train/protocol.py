@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from fra_zoo.data import FaceData
 from fra_zoo.data.base import MissingSplit
 from fra_zoo.data.identity import identity
-from fra_zoo.data.splits import checksum, labels_of, overlap, stratified_rows
+from fra_zoo.data.splits import ImageKeys, checksum, image_keys, labels_of, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import FRA_OPTIM
 from fra_zoo.fer.tuning import Tuning
@@ -74,18 +75,50 @@ class Splits:
         select: those that choose the epoch: valid, or, by the `fra` protocol alone, test.
         test: those that are reported.
         rows: rows of the dataset's train split in `train` (before the scheme) and, if held out, in `select`.
-        about: counts, checksums and overlaps, for the results.
+        select_on: the name of the split that `select` is.
     """
 
     train: FaceData
     select: FaceData
     test: FaceData
     rows: dict[str, list[int]]
-    about: dict[str, Any]
+    select_on: str
 
-    def identities(self, select_on: str) -> dict[str, Any]:
+    def identities(self) -> dict[str, Any]:
         """What tells the data of each split from other data."""
-        return {"train": identity(self.train), select_on: identity(self.select), "test": identity(self.test)}
+        return {"train": identity(self.train), self.select_on: identity(self.select), "test": identity(self.test)}
+
+    def refuse_the_same(self) -> None:
+        """Raise `FraZooError` if the faces that choose are those that are reported, and the protocol forbids it."""
+        if self.select_on == "test":
+            return
+        shared = overlap(self._keys["select"], self._keys["test"])
+        if shared > LARGEST_OVERLAP * len(self.test):
+            raise FraZooError(
+                f"{shared} of the {len(self.test)} test images of '{self.test.name}' are in valid too; the strict "
+                "protocol does not choose on test: give splits that differ, or --protocol fra to choose on test and "
+                "have it said"
+            )
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """Counts, checksums and overlaps, for the results."""
+        parts = {"train": "train", "test": "test"} | ({self.select_on: "select"} if self.select_on != "test" else {})
+        about: dict[str, Any] = {}
+        for part, role in parts.items():
+            data: FaceData = getattr(self, role)
+            sha256 = checksum(data, self._keys[role])
+            about[part] = {"faces": len(data), "sha256": sha256, "source": public(data.source)}
+        if self.select_on in self.rows:
+            about[self.select_on]["held_out_of"] = "train"
+        about["test"]["also_in_train"] = overlap(self._keys["train"], self._keys["test"])
+        return about
+
+    @cached_property
+    def _keys(self) -> dict[str, ImageKeys]:
+        """Each image is digested once, and on the process that asks alone."""
+        keys = {"train": image_keys(self.train), "test": image_keys(self.test)}
+        return keys | {"select": keys["test"] if self.select is self.test else image_keys(self.select)}
 
     def write(self, folder: Path) -> None:
         """Leave the rows in `subset.json`, where they are not simply the whole split."""
@@ -97,7 +130,8 @@ def load_splits(config: FinetuneConfig, scheme: str) -> Splits:
     """The faces of a run by its protocol and label fraction.
 
     Raises:
-        FraZooError: if there is no test split, or the faces that should choose are those that are reported.
+        FraZooError: if there is no test split. Whether the faces that choose are those that are reported is asked of
+            what is given, `Splits.refuse_the_same`.
     """
     protocol = PROTOCOLS[config.protocol]
     train = load_data(config, "train")
@@ -113,7 +147,6 @@ def load_splits(config: FinetuneConfig, scheme: str) -> Splits:
             held = stratified_rows(labels_of(train), HELD_OUT, config.seed)
             train_rows = np.setdiff1d(train_rows, held)
             select, rows["valid"] = train.select(held.tolist()).labelled(), held.tolist()
-        _refuse_the_same(select, test)
     if config.label_fraction < 1.0:
         chosen = stratified_rows(labels_of(train)[train_rows], config.label_fraction, config.seed)
         train_rows = train_rows[chosen]
@@ -121,7 +154,7 @@ def load_splits(config: FinetuneConfig, scheme: str) -> Splits:
         rows["train"] = train_rows.tolist()
     used = train.select(train_rows.tolist()) if "train" in rows else train
     used = used.for_scheme(scheme)
-    return Splits(used, select, test, rows, _about(used, select, test, protocol.select_on, "valid" in rows))
+    return Splits(used, select, test, rows, protocol.select_on)
 
 
 def _in_space(data: FaceData, space: LabelSpace | None) -> FaceData:
@@ -133,24 +166,3 @@ def _test(config: FinetuneConfig, space: LabelSpace | None) -> FaceData:
         return _in_space(load_data(config, "test"), space).labelled()
     except MissingSplit as error:
         raise FraZooError(f"{error}; a result needs a test split: give a dataset that has one") from error
-
-
-def _refuse_the_same(select: FaceData, test: FaceData) -> None:
-    shared = overlap(select, test)
-    if shared > LARGEST_OVERLAP * len(test):
-        raise FraZooError(
-            f"{shared} of the {len(test)} test images of '{test.name}' are in valid too; the strict protocol does not "
-            "choose on test: give splits that differ, or --protocol fra to choose on test and have it said"
-        )
-
-
-def _about(train: FaceData, select: FaceData, test: FaceData, name: str, held_out: bool) -> dict[str, Any]:
-    parts = {"train": train, "test": test} | ({name: select} if name != "test" else {})
-    about: dict[str, Any] = {
-        part: {"faces": len(data), "sha256": checksum(data), "source": public(data.source)}
-        for part, data in parts.items()
-    }
-    if held_out:
-        about[name]["held_out_of"] = "train"
-    about["test"]["also_in_train"] = overlap(train, test)
-    return about

@@ -9,8 +9,9 @@ import pytest
 
 from fra_zoo.data import create_dataset
 from fra_zoo.data.base import DATASETS, MissingSplit, Registered
-from fra_zoo.data.splits import checksum, overlap, stratified_rows
+from fra_zoo.data.splits import checksum, image_keys, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
+from fra_zoo.train import protocol
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.protocol import PROTOCOLS, load_splits
 from tests.train.helpers import run
@@ -40,7 +41,7 @@ def test_strict_holds_a_tenth_of_each_class_out_of_train(without_valid, tmp_path
     train = create_dataset("synthetic-faces", "train", size=16, count=400)
     assert not set(splits.rows["train"]) & set(splits.rows["valid"])
     assert sorted(splits.rows["train"] + splits.rows["valid"]) == list(range(400))
-    assert overlap(splits.train, splits.select) == 0
+    assert overlap(image_keys(splits.train), image_keys(splits.select)) == 0
     label = np.asarray(train.dataset["label"])
     for name in np.unique(label):
         held = (label[splits.rows["valid"]] == name).sum()
@@ -80,8 +81,10 @@ def test_the_test_set_cannot_choose_in_strict(monkeypatch):
     DATASETS.list()
     monkeypatch.setitem(DATASETS._entries, "faces", Registered(same, lambda root: None, ()))
     with pytest.raises(FraZooError, match=r"of the \d+ test images of 'synthetic-faces' are in valid too"):
-        load_splits(config(dataset="faces"), "majority")
-    assert load_splits(config(dataset="faces", protocol="fra"), "majority").about["test"]["faces"] > 0
+        load_splits(config(dataset="faces"), "majority").refuse_the_same()
+    published = load_splits(config(dataset="faces", protocol="fra"), "majority")
+    published.refuse_the_same()
+    assert published.about["test"]["faces"] > 0
     assert [name for name, protocol in PROTOCOLS.items() if protocol.select_on == "test"] == ["fra"]
 
 
@@ -95,6 +98,21 @@ def test_no_test_split_is_one_line(tmp_path):
     words = config(dataset="imagefolder", root=str(tmp_path), dataset_args='{"labels": true}')
     with pytest.raises(FraZooError, match=r"no split 'test' under .*; a result needs a test split"):
         load_splits(words, "majority")
+
+
+def test_images_are_digested_once_and_by_the_process_that_asks(monkeypatch):
+    digested = []
+
+    def noting(data):
+        digested.append(data.split)
+        return image_keys(data)
+
+    monkeypatch.setattr(protocol, "image_keys", noting)
+    splits = load_splits(config(), "majority")
+    assert not digested
+    splits.refuse_the_same()
+    assert set(splits.about) == {"train", "valid", "test"}
+    assert sorted(digested) == ["test", "train", "valid"]
 
 
 def test_checksums_say_whether_the_split_is_the_same():
