@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import warnings
 from pathlib import Path
@@ -103,3 +104,28 @@ def test_weights_that_are_named_are_there():
         if file.suffix in (".md", ".py", ".yaml"):
             named = set(re.findall(r"\b[a-z]+_\w+\.\w+_e\d+\b", file.read_text()))
             assert named <= known, f"{file.name} names {sorted(named - known)}"
+
+
+def test_the_site_lists_every_registered_name_with_its_options():
+    """The page of lists, as the hook of mkdocs writes it, has what is registered, and no mark is left."""
+    pytest.importorskip("griffe")
+    file = REPOSITORY / ".ci" / "mkdocs_registries.py"
+    spec = importlib.util.spec_from_file_location("mkdocs_registries", file)
+    assert spec is not None
+    assert spec.loader is not None
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    written = hook.on_page_markdown((REPOSITORY / "docs" / "registry.md").read_text())
+    assert "<!--" not in written
+    for kind, registry in hook.REGISTRIES.items():
+        for name in registry.list():
+            _, _, rest = written.partition(f"\n### `{name}`\n\n")
+            assert rest[:1].strip("#|\n"), f"{kind}: {name} is not described"
+    assert "| `regions` | `8` | number N of region queries; at least 2 and at most 4096 |" in written
+    assert "| `k` | `20` | kNN: neighbours that vote; at least 1 |" in written
+    assert "| `classes` | `8` | 8, or 7 without contempt; at least 7 and at most 8 |" in written
+    for command in hook.COMMANDS:
+        assert f"<!-- options: {command} -->" in (REPOSITORY / "docs" / "registry.md").read_text()
+    made = hook.on_page_markdown((REPOSITORY / "docs" / "reference.md").read_text())
+    assert "::: fra_zoo.methods.fra\n    options: {members: [FRAConfig, FRA]}" in made
+    assert "<!--" not in made
