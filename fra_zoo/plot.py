@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -81,6 +82,38 @@ def curves(
         axis.set_xlabel(along)
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
+    _save(figure, file)
+
+
+def timeline(
+    lines: Sequence[tuple[str, Sequence[float], Sequence[int], Sequence[float]]],
+    classes: Sequence[str],
+    file: str | Path,
+    longest_gap: float = 2.0,
+) -> None:
+    """Expressions over time: a bar a line, in the colour of the class, the stronger the surer.
+
+    Args:
+        lines: (name, times in seconds, numbers of the classes, their probabilities); a sample lasts until the next one
+            of its line, but not longer than the usual step, and never over a gap.
+        classes: their names; those that occur are in the legend.
+        longest_gap: seconds without a sample that are drawn over.
+    """
+    figure = Figure(figsize=(9.0, 1.2 + 0.35 * len(lines)))
+    axis = figure.add_subplot()
+    seen: set[int] = set()
+    for place, (_, times, numbers, shares) in enumerate(lines):
+        steps = np.diff(times)
+        usual = float(np.median(steps)) if len(steps) else 0.04
+        widths = np.append(np.where(steps <= longest_gap, steps, usual), usual)
+        colours = np.column_stack([COLOURS[np.asarray(numbers) % len(COLOURS)] / 255.0, np.clip(shares, 0.25, 1.0)])
+        axis.barh([place] * len(times), widths, left=times, height=0.8, color=colours, align="center", linewidth=0)
+        seen |= set(numbers)
+    axis.set_yticks(range(len(lines)), [name for name, *_ in lines])
+    axis.invert_yaxis()
+    axis.set_xlabel("seconds")
+    named = [Patch(color=COLOURS[number % len(COLOURS)] / 255.0, label=classes[number]) for number in sorted(seen)]
+    axis.legend(handles=named, fontsize=8, ncols=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False)
     _save(figure, file)
 
 

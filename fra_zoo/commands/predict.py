@@ -1,6 +1,7 @@
 """Read expressions off photos, folders and videos.
 
 fra-zoo predict PHOTO_OR_FOLDER_OR_VIDEO [--model MODEL] [--out FILE] [--picture FILE] [--regions METHOD]
+fra-zoo predict VIDEO [--every 0.5s] [--timeline FILE] ...
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 from fra_zoo.config import parse, place_words
 from fra_zoo.cpu import use_cpu
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import COUNT, Options, option
+from fra_zoo.fields import COUNT, WEIGHT, Options, option
 from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.models.zoo import EMBEDDED
 from fra_zoo.paths import output_file, shown
@@ -29,6 +30,8 @@ from fra_zoo.predict.picture import annotate, grid, tile
 from fra_zoo.predict.predictor import Predictor, default_classifier
 from fra_zoo.predict.results import Prediction
 from fra_zoo.predict.sources import frames, is_video, source_path
+from fra_zoo.predict.timeline import Timeline
+from fra_zoo.predict.tracks import SMOOTH, Tracker
 from fra_zoo.predict.writers import Journal
 
 SHOWN = 24
@@ -46,6 +49,8 @@ class Config(Options):
     out: str | None = option(None, "table to write: .csv, .jsonl or .parquet; resumable", private=True)
     picture: str | None = option(None, "annotated picture to write; a grid for many images", private=True)
     every: str = option("1", "which frames of a video: 5 is every fifth, 0.5s one every half second")
+    smooth: float = option(SMOOTH, "seconds over which a film's probabilities are smoothed; 0 is not at all", WEIGHT)
+    timeline: str | None = option(None, "picture to write of a film's expressions, one line a track", private=True)
     batch_size: int = option(64, "faces in a pass", COUNT)
     threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
 
@@ -57,6 +62,9 @@ def run(argv: Sequence[str]) -> None:
     path = source_path(source)
     pace(config.every)
     picture = _picture(config.picture, path)
+    if config.timeline and not is_video(path):
+        raise FraZooError(f"--timeline is of a film, and {shown(path)} is none; leave it out")
+    timeline = _picture(config.timeline, path, "--timeline")
     if config.out:
         output_file(config.out, "--out")
     use_cpu(config.threads)
@@ -67,9 +75,13 @@ def run(argv: Sequence[str]) -> None:
     journal = Journal(config.out, about) if config.out else None
     before = journal.done if journal else 0
     began, seen, with_face, errors = time.perf_counter(), 0, 0, 0
-    stream = predictor.stream(path, every=config.every, wanted=journal.wants if journal else None)
+    stream = predictor.of_frames(frames(path, every=config.every, wanted=journal.wants if journal else None))
+    tracked = Tracker(smooth=config.smooth).follow(journal.write(stream) if journal else stream)
     shown_ones: list[Prediction] = []
-    for prediction in tqdm(journal.write(stream) if journal else stream, unit="image", leave=False):
+    lines = Timeline()
+    for prediction in tqdm(tracked, unit="image", leave=False):
+        if timeline and not journal:
+            lines.add(prediction.rows())
         seen += 1
         with_face += bool(prediction.faces)
         errors += prediction.error is not None
@@ -84,7 +96,12 @@ def run(argv: Sequence[str]) -> None:
     if journal:
         if before:
             print(f"went on with {journal.path.name}, which held {before} image(s); the table above is of the others")
-        print(f"written: {shown(journal.finish())}")
+        if timeline:
+            lines.add(journal.rows(config.smooth))
+        print(f"written: {shown(journal.finish(config.smooth))}")
+    if timeline:
+        lines.draw(timeline)
+        print(f"drawn: {shown(timeline)}")
     if picture:
         _draw(predictor, path, picture, config.every)
 
@@ -103,22 +120,23 @@ def table(predictions: Sequence[Prediction]) -> list[str]:
     """Lines of a table: source, box, expression, probability, uncertainty."""
     lines = [f"{'image':<28} {'box':<20} {'expression':<11} {'p':>5} {'uncertainty':>11}"]
     for one in predictions:
-        name = shown(Path(one.source).name)[-28:] if one.frame is None else f"frame {one.frame}"
+        where = shown(Path(one.source).name)[-28:] if one.frame is None else f"frame {one.frame}"
         if one.error or not one.faces:
-            lines.append(f"{name:<28} {shown(one.error or 'no face found')}")
+            lines.append(f"{where:<28} {shown(one.error or 'no face found')}")
         for face in one.faces:
             box = ",".join(map(str, face.box))
+            name = where if face.track is None else f"{where}, track {face.track}"
             lines.append(f"{name:<28} {box:<20} {face.label:<11} {face.confidence:>5.2f} {face.uncertainty:>11.2f}")
     return lines
 
 
-def _picture(name: str | None, source: Path) -> Path | None:
+def _picture(name: str | None, source: Path, what: str = "--picture") -> Path | None:
     """Where the picture goes, tried before the work; it must not take the place of the photo."""
     if name is None:
         return None
-    file = picture_file(name, "--picture")
+    file = picture_file(name, what)
     if file.exists() and os.path.samefile(file, source):
-        raise FraZooError(f"--picture {shown(file)} is the photo itself; give another file")
+        raise FraZooError(f"{what} {shown(file)} is the photo itself; give another file")
     return file
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fra_zoo.devices import autocast_for
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import COUNT, MARGIN, Range, checked
+from fra_zoo.fields import COUNT, MARGIN, WEIGHT, Range, checked
 from fra_zoo.methods import load_method
 from fra_zoo.models import create_model
 from fra_zoo.models.answer import class_probabilities
@@ -26,9 +26,11 @@ from fra_zoo.paths import shown, user_path
 from fra_zoo.predict.crop import cut
 from fra_zoo.predict.detect import Found, make_detector
 from fra_zoo.predict.frame import Frame, one_line
+from fra_zoo.predict.looks import listening, looks
 from fra_zoo.predict.pace import Every
 from fra_zoo.predict.results import Face, Prediction
 from fra_zoo.predict.sources import Wanted, frames
+from fra_zoo.predict.tracks import SMOOTH, Tracker
 from fra_zoo.remote import PREFIX
 from fra_zoo.views.apply import make_views
 
@@ -114,16 +116,20 @@ class Predictor:
         skip: Annotated[int, Range(at_least=0)] = 0,
         every: Every = 1,
         wanted: Wanted | None = None,
+        smooth: Annotated[float, WEIGHT] = SMOOTH,
     ) -> Iterator[Prediction]:
         """Predictions as they are made, in order, in constant memory; faces of several frames share a pass.
 
+        Faces of a film are followed: each has a `track`, over which its probabilities are smoothed.
+
         Args:
             source: see `fra_zoo.predict.sources.frames`, and there for `skip`, `every` and `wanted`.
+            smooth: seconds, see `fra_zoo.predict.tracks.Tracker`; 0 smooths nothing.
         """
-        return self.of_frames(frames(source, skip=skip, every=every, wanted=wanted))
+        return Tracker(smooth=smooth).follow(self.of_frames(frames(source, skip=skip, every=every, wanted=wanted)))
 
     def of_frames(self, images: Iterable[Frame]) -> Iterator[Prediction]:
-        """Predictions of frames that are read already or as they are asked for."""
+        """Predictions of frames that are read already or as they are asked for, each for itself: without tracks."""
         waiting: list[tuple[Prediction, list[Found]]] = []
         crops: list[Tensor] = []
         for frame in images:
@@ -149,28 +155,36 @@ class Predictor:
             return [], f"the detector fails: {type(error).__name__}: {one_line(error)}"
 
     def _finish(self, waiting: Sequence[tuple[Prediction, list[Found]]], crops: list[Tensor]) -> Iterator[Prediction]:
-        probabilities, maps = self._pass(crops)
+        probabilities, maps, seen = self._pass(crops)
         done = 0
         for empty, found in waiting:
             faces, error = [], empty.error
             for one in found:
                 if bool(torch.isfinite(probabilities[done]).all()):
                     named = dict(zip(self.labels, probabilities[done].tolist(), strict=True))
-                    faces.append(Face(one.box, named, one.score, None if maps is None else maps[done]))
+                    look = None if seen is None or empty.frame is None else seen[done]
+                    faces.append(Face(one.box, named, one.score, None if maps is None else maps[done], look=look))
                 else:
                     error = "the model's answer for a face is not finite (NaN or infinity)"
                 done += 1
             yield replace(empty, faces=tuple(faces), error=error)
 
-    def _pass(self, crops: list[Tensor]) -> tuple[Float[Tensor, "n c"], Float[Tensor, "n r i j"] | None]:
+    def _pass(
+        self, crops: list[Tensor]
+    ) -> tuple[Float[Tensor, "n c"], Float[Tensor, "n r i j"] | None, Float[Tensor, "n d"] | None]:
+        """Probabilities; heatmaps if there is a method for them; looks if the model has one last layer."""
         if not crops:
-            return torch.zeros(0, len(self.labels)), None
+            return torch.zeros(0, len(self.labels)), None, None
         images = torch.stack(crops)
-        parts = [self.probabilities(part) for part in images.split(self.batch_size)]
+        parts, seen = [], []
+        for part in images.split(self.batch_size):
+            with listening(self.model) as heard:
+                parts.append(self.probabilities(part))
+            seen += [looks(heard[0])] if heard else []  # a mirror image is heard after the face itself
         maps = None
         if self.method is not None:
             maps = torch.cat([self._heatmaps(part) for part in images.split(self.batch_size)])
-        return torch.cat(parts), maps
+        return torch.cat(parts), maps, torch.cat(seen) if seen else None
 
     @torch.no_grad()
     def probabilities(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b c"]:

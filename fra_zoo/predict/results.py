@@ -23,12 +23,16 @@ class Face:
         probabilities: of each expression, by name; they sum to 1.
         score: how sure the detector is, from 0 to 1, or None.
         heatmaps: (regions, h, w) over the box, or None; they sum to 1 over the regions.
+        track: in a film, the number of the face, from 0; the same face has it in every frame. Else None.
+        look: in a film, what it looks like to the classifier (`fra_zoo.predict.looks`), or None.
     """
 
     box: Box
     probabilities: dict[str, float]
     score: float | None = None
     heatmaps: Float[Tensor, "n h w"] | None = field(default=None, repr=False, compare=False)
+    track: int | None = None
+    look: Float[Tensor, " d"] | None = field(default=None, repr=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -82,6 +86,7 @@ class Prediction:
             {
                 **head,
                 "face": number,
+                **({} if self.frame is None else {"track": face.track}),
                 **dict(zip(("x", "y", "width", "height"), face.box, strict=True)),
                 "score": face.score,
                 "label": face.label,

@@ -16,8 +16,10 @@ from typing import Any
 
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.paths import output_file, shown
+from fra_zoo.predict.film_rows import looks_entry, tracked_rows
 from fra_zoo.predict.frame import Stamp
 from fra_zoo.predict.results import Prediction
+from fra_zoo.predict.tracks import SMOOTH
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 _BATCH = 1024
@@ -107,6 +109,7 @@ class Journal:
         with open(self.path, "ab") as file:
             for one in predictions:
                 entry = {"source": one.source, "frame": one.frame, "stamp": one.stamp, "rows": one.rows()}
+                entry |= looks_entry(one)
                 place = file.seek(0, os.SEEK_END)
                 self._places[one.source, one.frame] = place, one.stamp
                 try:
@@ -119,24 +122,32 @@ class Journal:
                 self.done += 1
                 yield one
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of all images that were asked for, in that order; of every image so far if none was."""
+    def rows(self, smooth: float = SMOOTH) -> Iterator[dict[str, Any]]:
+        """The rows of all images that were asked for, in that order; of every image so far if none was.
+
+        Faces of films get their tracks here, so that a run that broke off ends with those of one that did not.
+
+        Args:
+            smooth: seconds, see `fra_zoo.predict.tracks.Tracker`.
+        """
+        yield from tracked_rows(self._entries(), smooth)
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
         with open(self.path, "rb") as file:
             next(file)
             if not self._order:
-                for line in file:
-                    yield from json.loads(line)["rows"]
+                yield from map(json.loads, file)
             for key in self._order:
                 if key in self._places:
                     file.seek(self._places[key][0])
-                    yield from json.loads(file.readline())["rows"]
+                    yield json.loads(file.readline())
 
-    def finish(self) -> Path:
-        """Make the file, then remove the journal."""
-        columns = list(dict.fromkeys(name for row in self.rows() for name in row))
+    def finish(self, smooth: float = SMOOTH) -> Path:
+        """Make the file, then remove the journal; for `smooth` see `rows`."""
+        columns = list(dict.fromkeys(name for row in self.rows(smooth) for name in row))
         making = self.file.with_name(self.file.name + ".making")
         try:
-            _WRITERS[self.file.suffix.lower()](making, columns, self.rows())
+            _WRITERS[self.file.suffix.lower()](making, columns, self.rows(smooth))
             os.replace(making, self.file)
         except OSError as error:
             making.unlink(missing_ok=True)
@@ -166,7 +177,7 @@ def _parquet(file: Path, columns: list[str], rows: Iterator[dict[str, Any]]) -> 
     import pyarrow.parquet as pq
 
     kinds = {"source": pa.string(), "label": pa.string(), "error": pa.string()}
-    whole = ("frame", "face", "x", "y", "width", "height")
+    whole = ("frame", "face", "track", "x", "y", "width", "height")
     kinds |= {name: pa.int64() for name in whole}
     schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
     with pq.ParquetWriter(file, schema) as writer:
