@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fra_zoo.hub.foreign import convert_checkpoint, list_layouts, method_from_checkpoint
     from fra_zoo.methods import create_method, list_methods, load_method
     from fra_zoo.models import create_model, list_models
-    from fra_zoo.predict import Predictor
+    from fra_zoo.predict import Predictor, list_detectors
 
 __version__ = "0.1.0"
 
@@ -33,6 +33,7 @@ _HOMES = {
     "create_model": "fra_zoo.models",
     "create_objective": "fra_zoo.fer",
     "list_datasets": "fra_zoo.data",
+    "list_detectors": "fra_zoo.predict",
     "list_evaluators": "fra_zoo.evaluate",
     "list_layouts": "fra_zoo.hub.foreign",
     "list_methods": "fra_zoo.methods",
@@ -53,6 +54,7 @@ __all__ = [
     "create_model",
     "create_objective",
     "list_datasets",
+    "list_detectors",
     "list_evaluators",
     "list_layouts",
     "list_methods",

@@ -124,6 +124,8 @@ def test_the_site_lists_every_registered_name_with_its_options():
     assert "| `regions` | `8` | number N of region queries; at least 2 and at most 4096 |" in written
     assert "| `k` | `20` | kNN: neighbours that vote; at least 1 |" in written
     assert "| `classes` | `8` | 8, or 7 without contempt; at least 7 and at most 8 |" in written
+    for kind in [name.removeprefix("list_") for name in fra_zoo.__all__ if name.startswith("list_")]:
+        assert kind in {*hook.REGISTRIES, "models"}, f"docs/registry.md has no list of {kind}"
     for command in hook.COMMANDS:
         assert f"<!-- options: {command} -->" in (REPOSITORY / "docs" / "registry.md").read_text()
     made = hook.on_page_markdown((REPOSITORY / "docs" / "reference.md").read_text())

@@ -32,6 +32,16 @@ Detector = Callable[[NDArray[np.uint8]], list[Found]]
 DETECTORS: Registry[Callable[[], Detector]] = Registry("detector", "fra_zoo.predict")
 
 
+def list_detectors(pattern: str = "*") -> list[str]:
+    """Names of the registered detectors that match a shell pattern.
+
+    Example:
+        >>> list_detectors("h*")
+        ['haar']
+    """
+    return DETECTORS.list(pattern)
+
+
 def make_detector(which: Any) -> Detector:
     """A detector by name, or a function of an RGB image (h, w, 3) that gives boxes or `Found`s.
 
