@@ -19,7 +19,7 @@ def fit_temperature(probabilities: Float[Tensor, "n c"], label: Int[Tensor, " n"
 
     Between 0.05 and 20; the loss is convex in 1 / T, so a search by thirds finds its only minimum.
     """
-    log_p = probabilities.double().clamp(min=torch.finfo(torch.float32).tiny).log()
+    log_p = _log(probabilities)
 
     def loss(log_t: float) -> float:
         return torch.nn.functional.cross_entropy(log_p / math.exp(log_t), label).item()
@@ -29,6 +29,15 @@ def fit_temperature(probabilities: Float[Tensor, "n c"], label: Int[Tensor, " n"
         first, second = low + (high - low) / 3, high - (high - low) / 3
         low, high = (low, second) if loss(first) <= loss(second) else (first, high)
     return math.exp((low + high) / 2)
+
+
+def scaled(probabilities: Float[Tensor, "n c"], temperature: float) -> Float[Tensor, "n c"]:
+    """The probabilities of a classifier that `scale_classifier` divides by T: `softmax(log p / T)`, in float32."""
+    return (_log(probabilities) / temperature).softmax(1).float()
+
+
+def _log(probabilities: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+    return probabilities.double().clamp(min=torch.finfo(torch.float32).tiny).log()
 
 
 @torch.no_grad()

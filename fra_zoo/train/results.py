@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from jaxtyping import Float, Int
+from torch import Tensor
+
 from fra_zoo import plot
-from fra_zoo.evaluate.calibration import fit_temperature, scale_classifier
+from fra_zoo.evaluate.calibration import fit_temperature, scale_classifier, scaled
 from fra_zoo.evaluate.metrics import (
     bootstrap_intervals,
     calibration_error,
@@ -47,11 +50,12 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
     for name in ("last", protocol.best):
         if name == protocol.best:
             load_into(model, read_safetensors(run.path / BEST), str(run.path / BEST))
-            if config.calibrate:
-                results |= calibrate(model, judge)
         for split, loader in {protocol.select_on: judge.loader, "test": test}.items():
             key = name if name == "best_on_test" else f"{name}_{split}"
             p, y = judge.measure(model, loader)
+            if config.calibrate and name == protocol.best and split == protocol.select_on:
+                found, p = calibrate(model, p, y)
+                results |= found
             results[key] = classification_metrics(p, y)
             if split == "test":
                 results[f"{key}_interval_95"] = bootstrap_intervals(p, y)
@@ -76,12 +80,17 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
     print(_report(results, chosen))
 
 
-def calibrate(model: Any, judge: Judge) -> dict[str, float]:
-    """Divide the classifier by the temperature that fits the split that chose; says it, and the error before."""
-    p, y = judge.measure(model, judge.loader)
+def calibrate(
+    model: Any, p: Float[Tensor, "n c"], y: Int[Tensor, " n"]
+) -> tuple[dict[str, float], Float[Tensor, "n c"]]:
+    """Divide the classifier by the temperature that fits the probabilities of the split that chose.
+
+    Gives the temperature and the calibration error before, and the probabilities as they are after it, so that the
+    faces need not be seen again.
+    """
     temperature = fit_temperature(p, y)
     scale_classifier(model.get_classifier(), temperature)
-    return {"temperature": temperature, "ece_before": calibration_error(p, y)}
+    return {"temperature": temperature, "ece_before": calibration_error(p, y)}, scaled(p, temperature)
 
 
 def _report(results: dict[str, Any], chosen: str) -> str:

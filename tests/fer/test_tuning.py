@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.evaluate.calibration import fit_temperature, scale_classifier
+from fra_zoo.evaluate.calibration import fit_temperature, scale_classifier, scaled
 from fra_zoo.evaluate.metrics import calibration_error
 from fra_zoo.fer import create_objective
 from fra_zoo.fer.mixup import SHARE, draw_share
@@ -116,6 +116,17 @@ def test_what_has_no_place_is_refused_in_one_line():
 
 
 @pytest.mark.slow
+def test_scaled_probabilities_are_those_of_the_scaled_classifier():
+    torch.manual_seed(0)
+    classifier, x = torch.nn.Linear(6, 4), 3.0 * torch.randn(50, 6)
+    with torch.no_grad():
+        before = classifier(x).softmax(1)
+        scale_classifier(classifier, 1.7)
+        after = classifier(x).softmax(1)
+    torch.testing.assert_close(scaled(before, 1.7), after)
+    assert not torch.allclose(before, after)
+
+
 def test_all_of_it_trains_resumes_exactly_and_is_exported_calibrated(tmp_path):
     words = [
         *("--dataset_args", '{"size": 32, "count": 160}', "--tracker", "none", "--image_size", "32", "--epochs", "2"),
