@@ -44,7 +44,7 @@ class Config(Options):
     model: str | None = option(
         None, "run, export, zoo name with weights, or hf-hub:ORG/NAME; default: the one in the package", place=True
     )
-    detector: str = option("haar", "haar, yunet, center or none")
+    detector: str = option("haar", "haar, yunet, auto (yunet if it can be had, else haar), center or none")
     regions: str | None = option(None, "a pre-trained method whose heatmaps are drawn", place=True)
     out: str | None = option(None, "table to write: .csv, .jsonl or .parquet; resumable", private=True)
     picture: str | None = option(None, "annotated picture to write; a grid for many images", private=True)

@@ -1,7 +1,8 @@
-"""Finding faces in an image: `none`, `center`, `haar`, `yunet`, or any function."""
+"""Finding faces in an image: `none`, `center`, `haar`, `yunet`, `auto`, or any function."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ class Found(NamedTuple):
     eyes: tuple[tuple[float, float], tuple[float, float]] | None = None
 
 
+_log = logging.getLogger(__name__)
 Detector = Callable[[NDArray[np.uint8]], list[Found]]
 DETECTORS: Registry[Callable[[], Detector]] = Registry("detector", "fra_zoo.predict")
 
@@ -171,6 +173,16 @@ def yunet(repository: str = "hf-hub:opencv/face_detection_yunet", least: float =
         return found
 
     return find
+
+
+@DETECTORS.register("auto")
+def auto() -> Detector:
+    """`yunet` if its file is in the cache or the Hub answers, else `haar`, with one line that says why."""
+    try:
+        return yunet()
+    except FraZooError as error:
+        _log.warning("faces are found by haar, which sees frontal ones alone, for yunet is not there: %s", error)
+        return haar()
 
 
 def _opencv() -> Any:

@@ -43,8 +43,8 @@ class Predictor:
     Args:
         model: a zoo name with weights, a run folder or an export, or `hf-hub:ORG/NAME[@REVISION]`; it needs a
             classifier with class names. By default the one that comes with the package.
-        detector: `haar` (offline), `yunet` (better; fetched from the Hub once), `center`, `none`, or a function of an
-            RGB array (h, w, 3) that gives boxes (x, y, width, height).
+        detector: `haar` (offline), `yunet` (better; from the Hub, once), `auto` (the better one that can be had),
+            `center`, `none`, or a function of an RGB array (h, w, 3) that gives boxes (x, y, width, height).
         regions: a pre-trained method (run, export or `hf-hub:`) whose heatmaps are added to each face.
         margin: room around a found face as a share of its longer side; by default what the model says, else none.
         align: turn faces upright where the detector gives eyes; by default what the model says, else not.

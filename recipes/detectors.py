@@ -1,0 +1,92 @@
+"""Detectors beside each other on LFW: faces found, other boxes, and pictures a second, on one core.
+
+    python recipes/detectors.py --lfw LFW [--images 300] [--detectors haar yunet]
+
+Four kinds of pictures are made of the same photos: as they are; turned by 30 or 45 degrees; twenty a picture; twenty a
+picture with faces of about 30 px. A face is found if a box holds the middle of its photo. Other boxes are not all
+false: people in the background are among them. YuNet comes from the Hub. Half a minute.
+"""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from fra_zoo.config import parse, read_words
+from fra_zoo.errors import FraZooError, one_line_errors
+from fra_zoo.fields import COUNT, Options, option
+
+COLUMNS, ROWS = 5, 4
+TURNS = (-45, -30, 30, 45)
+
+
+@dataclass
+class DetectorsConfig(Options):
+    lfw: str | None = option(None, "root of LFW", private=True)
+    images: int = option(300, "photos; a multiple of 20", COUNT)
+    detectors: list[str] = field(default_factory=lambda: ["haar", "yunet"])
+
+
+def sheet(photos: list[Any], side: int) -> tuple[Any, list[tuple[int, int]]]:
+    """Photos in one picture, and the middles of them."""
+    import numpy as np
+
+    canvas, middles = np.zeros((side * ROWS, side * COLUMNS, 3), np.uint8), []
+    for number, photo in enumerate(photos):
+        y, x = (side * v for v in divmod(number, COLUMNS))
+        canvas[y : y + side, x : x + side] = np.asarray(photo.resize((side, side)))
+        middles.append((x + side // 2, y + side // 2))
+    return canvas, middles
+
+
+def pictures(photos: list[Any]) -> dict[str, list[tuple[Any, list[tuple[int, int]]]]]:
+    """The four kinds."""
+    import numpy as np
+
+    parts = [photos[start : start + COLUMNS * ROWS] for start in range(0, len(photos), COLUMNS * ROWS)]
+    middle = [(photos[0].width // 2, photos[0].height // 2)]
+    turned = [photo.rotate(TURNS[number % len(TURNS)], resample=2) for number, photo in enumerate(photos)]
+    return {
+        "as they are": [(np.asarray(photo), middle) for photo in photos],
+        "turned": [(np.asarray(photo), middle) for photo in turned],
+        "many": [sheet(part, photos[0].width) for part in parts],
+        "many, small": [sheet(part, 80) for part in parts],
+    }
+
+
+def measure(config: DetectorsConfig) -> None:
+    import cv2
+    import numpy as np
+
+    from fra_zoo.data import create_dataset
+    from fra_zoo.data.opening import open_rgb
+    from fra_zoo.predict.detect import make_detector
+
+    if config.lfw is None:
+        raise FraZooError("config: lfw is missing; give the root of LFW")
+    cv2.setNumThreads(1)
+    rows = create_dataset("lfw", "train", config.lfw).dataset
+    chosen = np.linspace(0, len(rows) - 1, config.images).round().astype(int).tolist()
+    kinds = pictures([open_rgb(rows[row]["image"]) for row in chosen])
+    for name in config.detectors:
+        find = make_detector(name)
+        for kind, some in kinds.items():
+            find(some[0][0])
+            found, faces, others, began = 0, 0, 0, time.process_time()
+            for pixels, middles in some:
+                boxes = [face.box for face in find(pixels)]
+                used: set[int] = set()
+                for a, b in middles:
+                    holds = (n for n, (x, y, w, h) in enumerate(boxes) if x < a < x + w and y < b < y + h)
+                    used |= set([n for n in holds if n not in used][:1])
+                found, faces, others = found + len(used), faces + len(middles), others + len(boxes) - len(used)
+            rate = len(some) / (time.process_time() - began)
+            print(
+                f"{name}, {kind}: found {found / faces:.1%} of {faces} faces, {others} other boxes in {len(some)} "
+                f"pictures, {rate:.0f} pictures/s"
+            )
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        measure(parse([DetectorsConfig], read_words(sys.argv[1:]))[0])
