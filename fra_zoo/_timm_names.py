@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.abc
 import importlib.machinery
 import sys
@@ -19,7 +18,7 @@ def register_when_imported() -> None:
 
 
 def _register() -> None:
-    importlib.import_module("fra_zoo.models.zoo")
+    from fra_zoo.models import zoo  # noqa: F401  # it imports timm, and so waits until somebody else has
 
 
 class _AfterTimm(importlib.abc.MetaPathFinder):

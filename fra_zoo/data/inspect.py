@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,6 +42,7 @@ class Report:
         names: names under which results on it may be reported; empty if no published form has these counts.
         splits: by name.
         labels: class names, or ().
+        verifies: whether its images can be named in pairs, for face verification.
         golden: the forms that it was compared with.
     """
 
@@ -50,6 +52,7 @@ class Report:
     names: tuple[str, ...]
     splits: dict[str, SplitReport]
     labels: tuple[str, ...]
+    verifies: bool
     golden: tuple[Golden, ...] = field(repr=False)
 
     def lines(self) -> list[str]:
@@ -86,14 +89,20 @@ class Report:
     def _command(self) -> str:
         where = f"--dataset {self.dataset} --root {self.path}"
         if self.labels:
-            more = " --dataset_args '{\"classes\": 7}'" if self.dataset == "affectnet" and not self._contempt() else ""
+            options = self._options()
+            more = f" --dataset_args '{json.dumps(options)}'" if options else ""
             return f"accelerate launch recipes/finetune.py {where}{more}"
-        if self.dataset in ("lfw", "cfp"):
+        if self.verifies:
             return f"python recipes/evaluate.py --evaluators verification --model MODEL {where}"
         return f"accelerate launch recipes/pretrain.py {where} --probe_images 0"
 
-    def _contempt(self) -> bool:
-        return any(found.classes[-1] for found in self.splits.values() if found.classes)
+    def _options(self) -> dict[str, Any]:
+        """Of the published form that has as many classes as are seen here, if the last ones have no face."""
+        used = [number for found in self.splits.values() for number, count in enumerate(found.classes) if count]
+        seen = max(used, default=-1) + 1
+        if seen == len(self.labels):
+            return {}
+        return next((form.options for form in self.golden if form.options.get("classes") == seen), {})
 
 
 @checked
@@ -115,7 +124,8 @@ def inspect(root: str | Path, *, images: Annotated[int, Range(at_least=0)] = 200
     splits = {split: _report(data, images) for split, data in found.items()}
     labels = next((data.labels.classes for data in found.values() if data.labels), ())
     names = tuple(form.name for form in entry.golden if _matches(form, name, path, splits))
-    return Report(str(root), name, layout, names, splits, labels, entry.golden)
+    verifies = any(data.pairs or "number" in data.dataset.column_names for data in found.values())
+    return Report(str(root), name, layout, names, splits, labels, verifies, entry.golden)
 
 
 def recognise(path: Path) -> tuple[str, str]:

@@ -46,13 +46,13 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     assert labels is not None
     task = create_objective(
         config.objective,
-        build_classifier(config, len(labels), small_start=config.protocol == "fra"),
+        build_classifier(config, len(labels), small_start=protocol.small_start),
         image_size=config.image_size,
         **protocol.tuning(config),
         **said_options(given, words),
     )
     micro = micro_batch(optim, accelerator.num_processes)
-    loader = make_loader(splits.train, config, micro, accelerator, sampling=_sampling(config, kind.sampling))
+    loader = make_loader(splits.train, config, micro, accelerator, sampling=protocol.sampling(config, kind.sampling))
     plan = make_plan(config, optim, loader.steps_per_epoch, protocol.evaluate_every)
     ready, optimizer = make_ready(task, config, plan)
     run = RunFolder(config.output)
@@ -100,12 +100,3 @@ def build_classifier(config: FinetuneConfig, classes: int, *, small_start: bool)
         torch.nn.init.normal_(classifier.weight, std=0.01)
         torch.nn.init.zeros_(classifier.bias)
     return model
-
-
-def _sampling(config: FinetuneConfig, own: str) -> str:
-    """`auto` is the objective's own; the published FRA recipe balances AffectNet alone."""
-    if config.sampling != "auto":
-        return config.sampling
-    if config.protocol == "fra" and config.dataset == "affectnet":
-        return "balanced"
-    return own

@@ -42,6 +42,8 @@ class Protocol:
         optim, augmentation: instead of the objective's own.
         decay_all: weight decay on norms and biases too.
         evaluate_every: epochs between looks at `select_on`.
+        small_start: the new classifier begins with small weights.
+        balanced: datasets whose classes the published recipe draws evenly.
     """
 
     select_on: str
@@ -50,6 +52,14 @@ class Protocol:
     augmentation: str | None = None
     decay_all: bool = False
     evaluate_every: int = 1
+    small_start: bool = False
+    balanced: tuple[str, ...] = ()
+
+    def sampling(self, config: FinetuneConfig, own: str) -> str:
+        """How faces are drawn: as the configuration says; for `auto` as the protocol or, else, the objective does."""
+        if config.sampling != "auto":
+            return config.sampling
+        return "balanced" if config.dataset in self.balanced else own
 
     def tuning(self, config: Tuning) -> dict[str, Any]:
         """The fields of `Tuning`: as the configuration says, and where it is silent as the protocol does."""
@@ -62,7 +72,16 @@ class Protocol:
 
 PROTOCOLS = {
     "strict": Protocol("valid", "selected"),
-    "fra": Protocol("test", "best_on_test", FRA_OPTIM, "fra", decay_all=True, evaluate_every=5),
+    "fra": Protocol(
+        "test",
+        "best_on_test",
+        FRA_OPTIM,
+        "fra",
+        decay_all=True,
+        evaluate_every=5,
+        small_start=True,
+        balanced=("affectnet",),
+    ),
 }
 
 

@@ -1,1 +1,1 @@
-"""Datasets, one file each."""
+"""Datasets, one file each, and the readers of files that belong to one of them."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from datasets import Dataset, Features, Image, Value
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.fer2013_csv import FILES, USAGES, read_faces
 from fra_zoo.data.folders import from_class_folders, missing_split, split_folder, subfolders
+from fra_zoo.data.sets.fer2013_csv import FILES, USAGES, read_faces
 from fra_zoo.data.tables import read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FER2013

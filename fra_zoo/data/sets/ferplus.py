@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from datasets import Dataset, Features, Image, Sequence, Value, load_dataset
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.fer2013_csv import USAGES, read_faces
 from fra_zoo.data.folders import Listed, find_listed, listed_file
+from fra_zoo.data.sets.fer2013_csv import USAGES, read_faces
 from fra_zoo.data.tables import read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FERPLUS, FERPLUS_VOTES

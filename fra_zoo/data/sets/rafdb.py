@@ -17,8 +17,8 @@ from fra_zoo.data.folders import (
     split_folder,
     subfolders,
 )
-from fra_zoo.data.rafdb_people import GROUPS as PEOPLE
-from fra_zoo.data.rafdb_people import read_people
+from fra_zoo.data.sets.rafdb_people import GROUPS as PEOPLE
+from fra_zoo.data.sets.rafdb_people import read_people
 from fra_zoo.data.tables import lines_of
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import RAFDB
@@ -66,7 +66,7 @@ def rafdb(
     Args:
         images: `aligned` (100 px, by similarity) or `original`, of the official layout.
         soft: add `target`, the annotators' distribution over the seven classes, from `distribution_basic`.
-        groups: add `gender`, `race` and `age`, as annotators said (`fra_zoo.data.rafdb_people`).
+        groups: add `gender`, `race` and `age`, as annotators said (`fra_zoo.data.sets.rafdb_people`).
     """
     map_only("rafdb", streaming)
     folder = need_root("rafdb", root, WHAT)

@@ -1,4 +1,4 @@
-"""Who is seen in RAF-DB: gender, race and age as its annotators said, one small file a face."""
+"""Gender, race and age of RAF-DB's faces as its annotators said, one small file a face; the set `rafdb` reads them."""
 
 from __future__ import annotations
 

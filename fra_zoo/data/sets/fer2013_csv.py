@@ -1,4 +1,4 @@
-"""Reading FER2013's csv files: faces as strings of pixels."""
+"""Faces of FER2013's csv files, strings of pixels; the sets `fer2013` and `ferplus` read them."""
 
 from __future__ import annotations
 
