@@ -1,4 +1,4 @@
-"""Every Python block of README and docs runs, in a folder with a run of each kind and with a Hub."""
+"""Every Python block of README, CONTRIBUTING and docs runs, in a folder with a run of each kind and with a Hub."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import fra_zoo
 from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
 from fra_zoo.methods import create_method
+from fra_zoo.methods.base import METHODS
 from fra_zoo.views.spec import ViewSpec
 from tests.hub.conftest import USERS
 from tests.hub.hub_server import Hub
@@ -24,7 +25,7 @@ from tests.train.helpers import run
 
 REPOSITORY = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 BLOCKS = [
     pytest.param(page, number, id=f"{page.stem}-{number}")
     for page in PAGES
@@ -70,8 +71,10 @@ def desk(tmp_path_factory, hub_port):
 
 
 @pytest.mark.parametrize(("page", "number"), BLOCKS)
-def test_block_runs(page, number, desk):
-    """A block may use what the blocks before it on its page made."""
+def test_block_runs(page, number, desk, monkeypatch):
+    """A block may use what the blocks before it on its page made; a method that a page adds is gone after it."""
+    METHODS.list()
+    monkeypatch.setattr(METHODS, "_entries", dict(METHODS._entries))
     names: dict = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
