@@ -18,7 +18,7 @@ test:  ## the tests, or some: make test T=tests/losses
 	python -m pytest -q --numprocesses 2 --dist worksteal $(T)
 
 docs:  ## the pages, into site/
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 quickstart:  ## pre-train FRA on drawn faces: no files, no GPU, a few minutes
 	accelerate launch --cpu recipes/pretrain.py

@@ -58,7 +58,9 @@ class ShardLoader:
         size: side in pixels to decode to.
         batch_size: for this process.
         steps_per_epoch: a stream does not know its length, so the epoch is what you say.
-        rank, world, seed: as for `FaceLoader`.
+        rank: as for `FaceLoader`.
+        world: as for `FaceLoader`.
+        seed: as for `FaceLoader`.
         window: shards whose faces are shuffled together; two windows are held, as they are stored.
         workers: threads that decode ahead; 0 decodes when it is asked. The order does not depend on it.
         shard_seconds: after which a try to read a shard is given up.
