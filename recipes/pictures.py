@@ -60,7 +60,7 @@ def answers(config: PicturesConfig, folder: Path) -> None:
     predictor = Predictor(folder, detector="none")
 
     def ask(data: Any, crop: float) -> tuple[Any, Any]:
-        (batch,) = FaceLoader(Faces(data, predictor.size, crop), len(data), shuffle=False).epoch(0)
+        (batch,) = FaceLoader(Faces(data, predictor.finder.size, crop), len(data), shuffle=False).epoch(0)
         return batch, predictor.probabilities(batch["image"])
 
     data = create_dataset("synthetic-faces", "valid", size=96, count=config.drawn).labelled()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -23,9 +22,9 @@ from fra_zoo.models.finite import require_finite, require_finite_answer
 from fra_zoo.models.preprocessing import averages_flip, clean_view, load_size, own_preprocessing
 from fra_zoo.models.zoo import ZOO, classifiers
 from fra_zoo.paths import shown, user_path
-from fra_zoo.predict.crop import cut
-from fra_zoo.predict.detect import Found, make_detector
-from fra_zoo.predict.frame import Frame, one_line
+from fra_zoo.predict.detect import make_detector
+from fra_zoo.predict.faces import FaceFinder, Seen
+from fra_zoo.predict.frame import Frame
 from fra_zoo.predict.looks import listening, looks
 from fra_zoo.predict.pace import Every
 from fra_zoo.predict.results import Face, Prediction
@@ -84,11 +83,14 @@ class Predictor:
         require_finite(self.model.state_dict(), f"model '{shown(str(model))}'")
         require_finite_answer(self.model, f"model '{shown(str(model))}'")
         self.view = clean_view(self.model)
-        self.size = load_size(self.model, self.view.size)
-        self.margin = own.get("face_margin", 0.0) if margin is None else margin
-        self.align = own.get("align", False) if align is None else align
+        self.finder = FaceFinder(
+            make_detector(detector),
+            load_size(self.model, self.view.size),
+            own.get("face_margin", 0.0) if margin is None else margin,
+            own.get("align", False) if align is None else align,
+            batch_size,
+        )
         self.flip_average = averages_flip(self.model) if flip_average is None else flip_average
-        self.detect = make_detector(detector)
         self.batch_size = batch_size
         self.method: Any = None if regions is None else load_method(regions).to(self.device)
         if self.method is not None:
@@ -97,7 +99,8 @@ class Predictor:
     @property
     def fingerprint(self) -> str:
         """A hash of all that decides what is answered for a face: weights, names, how it is cut out and shown."""
-        about = (self.labels, self.view, self.size, self.margin, self.align, self.flip_average)
+        cutting = self.finder.size, self.finder.margin, self.finder.align
+        about = (self.labels, self.view, *cutting, self.flip_average)
         digest = hashlib.sha256(repr(about).encode("utf-8", "surrogateescape"))
         for name, value in self.model.state_dict().items():
             digest.update(name.encode())
@@ -130,44 +133,23 @@ class Predictor:
 
     def of_frames(self, images: Iterable[Frame]) -> Iterator[Prediction]:
         """Predictions of frames that are read already or as they are asked for, each for itself: without tracks."""
-        waiting: list[tuple[Prediction, list[Found]]] = []
-        crops: list[Tensor] = []
-        for frame in images:
-            found, error = self._find(frame)
-            crops += [cut(frame.pixels, one, self.size, margin=self.margin, align=self.align) for one in found]  # type: ignore[arg-type]
-            size = (0, 0) if frame.pixels is None else (frame.pixels.shape[1], frame.pixels.shape[0])
-            empty = Prediction(frame.source, size, (), frame.number, frame.seconds, error, frame.stamp)
-            waiting.append((empty, found))
-            if len(crops) >= self.batch_size or len(waiting) >= 2 * self.batch_size:
-                yield from self._finish(waiting, crops)
-                waiting, crops = [], []
-        yield from self._finish(waiting, crops)
+        for seen, crops in self.finder.batches(images):
+            yield from self._finish(seen, crops)
 
-    def _find(self, frame: Frame) -> tuple[list[Found], str | None]:
-        """Its faces, and why there are none where something failed."""
-        if frame.pixels is None:
-            return [], frame.error
-        try:
-            return self.detect(frame.pixels), frame.error
-        except FraZooError as error:
-            return [], str(error)
-        except Exception as error:  # a detector may be anyone's
-            return [], f"the detector fails: {type(error).__name__}: {one_line(error)}"
-
-    def _finish(self, waiting: Sequence[tuple[Prediction, list[Found]]], crops: list[Tensor]) -> Iterator[Prediction]:
-        probabilities, maps, seen = self._pass(crops)
+    def _finish(self, seen: Sequence[Seen], crops: list[Tensor]) -> Iterator[Prediction]:
+        probabilities, maps, looked = self._pass(crops)
         done = 0
-        for empty, found in waiting:
-            faces, error = [], empty.error
+        for frame, size, found in seen:
+            faces, error = [], frame.error
             for one in found:
                 if bool(torch.isfinite(probabilities[done]).all()):
                     named = dict(zip(self.labels, probabilities[done].tolist(), strict=True))
-                    look = None if seen is None or empty.frame is None else seen[done]
+                    look = None if looked is None or frame.number is None else looked[done]
                     faces.append(Face(one.box, named, one.score, None if maps is None else maps[done], look=look))
                 else:
                     error = "the model's answer for a face is not finite (NaN or infinity)"
                 done += 1
-            yield replace(empty, faces=tuple(faces), error=error)
+            yield Prediction(frame.source, size, tuple(faces), frame.number, frame.seconds, error, frame.stamp)
 
     def _pass(
         self, crops: list[Tensor]

@@ -66,7 +66,7 @@ def change(predictor: Any, file: Path) -> float:
     from fra_zoo.views.apply import make_views
 
     data = create_dataset("synthetic-faces", "valid", size=96, count=64)
-    (batch,) = FaceLoader(Faces(data, predictor.size), len(data), shuffle=False).epoch(0)
+    (batch,) = FaceLoader(Faces(data, predictor.finder.size), len(data), shuffle=False).epoch(0)
     (images,) = make_views(batch["image"], [predictor.view], seed=0, epoch=0, index=batch["index"])
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], {"images": images.numpy()})
@@ -100,7 +100,7 @@ def build(config: PageConfig) -> None:
     about = {
         "name": Path(model).name,
         "labels": list(predictor.labels),
-        "load_size": predictor.size,
+        "load_size": predictor.finder.size,
         "size": view.size,
         "mean": list(view.mean),
         "std": list(view.std),
