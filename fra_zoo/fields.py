@@ -7,19 +7,18 @@ same of its arguments with `Annotated[int, Range(at_least=1)]` under `checked`.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
-import json
 import math
 import numbers
 import types
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, ParamSpec, TypeVar
 
 from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.paths import public
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,7 +80,6 @@ def option(
     at_most: float | None = None,
     below: float | None = None,
     choices: tuple[str, ...] = (),
-    json: bool = False,
     private: bool = False,
     place: bool = False,
     may_change: bool = False,
@@ -93,7 +91,6 @@ def option(
         help: for `--help`.
         range: of a number, or its bounds one by one: `at_least`, `above`, `at_most`, `below`.
         choices: the only values of a text.
-        json: whether the text must be a JSON object.
         private: a path of this machine: it is never published.
         place: a name that others know, or a path of this machine, which then is not published.
         may_change: whether a run may go on with another value; it does not change the weights.
@@ -101,13 +98,14 @@ def option(
     metadata = {
         "range": range or Range(at_least, above, at_most, below),
         "choices": choices,
-        "json": json,
         "private": private,
         "place": place,
         "may_change": may_change,
     }
     if help is not None:
         metadata["help"] = help
+    if isinstance(default, (dict, list)):
+        return field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -116,29 +114,43 @@ class Options:
     """A configuration whose fields are checked when it is filled."""
 
     def __post_init__(self) -> None:
-        hints = _hints(type(self))
+        hints = type_hints(type(self))
         for one in fields(self):
             value = getattr(self, one.name)
             check_number(one.name, value, hints[one.name], one.metadata.get("range"))
             choices = one.metadata.get("choices")
             if choices and value is not None and value not in choices:
                 raise FraZooError(f"config: {one.name} '{value}' is unknown; {nearest(str(value), choices)}")
-            if one.metadata.get("json"):
-                json_option(one.name, value)
+
+    @classmethod
+    def defaults(cls, chosen: Mapping[str, str]) -> dict[str, Any]:
+        """Sections whose defaults are those of a chosen part, such as a method's optimisation.
+
+        Args:
+            chosen: the name of the part that each section has.
+        """
+        return {}
+
+    @classmethod
+    def with_parts(cls, given: Mapping[str, Any]) -> type[Options]:
+        """The same configuration with sections that depend on what is given, such as those of chosen evaluators.
+
+        Args:
+            given: the values of keys as they were written.
+        """
+        return cls
 
 
-def named(config: Any, what: str) -> set[str]:
-    """Names of a configuration's fields that say `what` of themselves, such as `private` or `may_change`."""
-    return {one.name for one in fields(config) if one.metadata.get(what)}
+def places(config: type[Options]) -> list[str]:
+    """Fields that hold a name that others know, or a path of this machine."""
+    return sorted(one.name for one in fields(config) if one.metadata.get("place"))
 
 
-def published(config: Any) -> dict[str, Any]:
-    """The fields that others may see: without the private ones, and without paths in the others."""
-    return {
-        one.name: public(getattr(config, one.name), place=bool(one.metadata.get("place")))
-        for one in fields(config)
-        if not one.metadata.get("private")
-    }
+def default_of(one: Field[Any]) -> Any:
+    """A field's default, or None if it has none."""
+    if one.default is not MISSING:
+        return one.default
+    return one.default_factory() if one.default_factory is not MISSING else None
 
 
 def number_kind(hint: Any) -> type | None:
@@ -193,17 +205,6 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def json_option(key: str, text: Any) -> dict[str, Any]:
-    """A mapping given as JSON on the command line, such as `{"output_stride": 16}`."""
-    try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, TypeError) as error:
-        raise FraZooError(f"config: {key} is not JSON ({error}); write it like '{{\"output_stride\": 16}}'") from error
-    if not isinstance(value, dict):
-        raise FraZooError(f"config: {key} must be a JSON object, got {text}")
-    return value
-
-
 def _shown(value: Any) -> str:
     """A number as people write it: -1, not -1.0; nothing is rounded."""
     short = f"{value:g}"
@@ -211,7 +212,8 @@ def _shown(value: Any) -> str:
 
 
 @functools.cache
-def _hints(config_type: type) -> dict[str, Any]:
+def type_hints(config_type: type) -> dict[str, Any]:
+    """The types of a configuration's fields."""
     return typing.get_type_hints(config_type)
 
 

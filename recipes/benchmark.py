@@ -26,22 +26,22 @@ from typing import Any
 
 import torch
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.cpu import use_cpu
 from fra_zoo.errors import one_line_errors
-from fra_zoo.fields import COUNT, SIDE, Options, json_option, option
+from fra_zoo.fields import COUNT, SIDE, Options, option
 
 
 @dataclass
 class BenchmarkConfig(Options):
     backbone: str = "resnet50"
-    backbone_args: str = option("{}", json=True)
+    backbone_args: dict[str, Any] = option({})
     image_size: int = option(112, range=SIDE)
     batch_size: int = option(16, at_least=2)
     rounds: int = option(5, range=COUNT)
     threads: int | None = option(None, range=COUNT)
     methods: list[str] = field(default_factory=lambda: ["fra", "byol"])
-    method_args: str = option("{}", json=True)
+    method_args: dict[str, Any] = option({})
     optimizer: str = "lars"
     photos: str | None = None
     model: str = "runs/tuned"
@@ -56,12 +56,12 @@ def main(words: list[str]) -> None:
     from fra_zoo.train.budget import whole_step
     from fra_zoo.train.optim import build_optimizer
 
-    (config,) = parse([BenchmarkConfig], read_words(words))
+    config = parse(BenchmarkConfig, words)
     if config.photos is not None:
         return predictions(config)
     use_cpu(config.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    options = json_option("backbone_args", config.backbone_args)
+    options = config.backbone_args
     size = config.image_size
 
     def wait() -> None:
@@ -90,7 +90,7 @@ def main(words: list[str]) -> None:
             config.backbone,
             image_size=size,
             backbone_args=options,
-            **json_option("method_args", config.method_args),
+            **config.method_args,
         )
         method.to(device, memory_format=torch.channels_last)
         optimizer = build_optimizer(config.optimizer, method.param_groups(1e-6), 1e-3)

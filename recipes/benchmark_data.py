@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import COUNT, Options, option
 
@@ -42,7 +42,7 @@ class Config(Options):
 
 
 def main(words: list[str]) -> None:
-    (config,) = parse([Config], read_words(words))
+    config = parse(Config, words)
     torch.set_num_threads(1)
     results = {}
     with tempfile.TemporaryDirectory(prefix="fra_zoo-benchmark-") as folder:

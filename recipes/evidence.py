@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import COUNT, Options, option
 from fra_zoo.files import read_mapping
@@ -69,13 +69,14 @@ def start_of(model: str, seed: int, pretrained: bool = False) -> tuple[str, int]
     config = read_mapping(run / "config.yaml")
     if "method" not in config:
         raise FraZooError(f"{shown(run)} is no pre-training run; the rows of a comparison start from such runs")
-    return str(config["method"]), int(config["seed"])
+    return str(config["method"]["name"]), int(config["seed"])
 
 
 def tuned(run: Path, config: dict[str, Any]) -> Iterator[Measured]:
     """The test accuracy of a fine-tuning run, by the share of the labels that it saw."""
     results = read_mapping(run / "results.json")
-    start, _ = start_of(config["model"], config["seed"], bool(config.get("pretrained")))
+    model = config["model"]
+    start, _ = start_of(model["name"], config["seed"], bool(model.get("pretrained")))
     share = float(config.get("label_fraction", 1.0))
     column = "all labels" if share == 1 else f"{100 * share:g} % of them"
     yield Measured(
@@ -153,7 +154,7 @@ def tables(found: list[Measured]) -> str:
 
 
 def main(argv: list[str]) -> None:
-    (config,) = parse([EvidenceConfig], read_words(argv))
+    config = parse(EvidenceConfig, argv)
     runs = user_path(config.runs, "runs")
     if not runs.is_dir():
         raise FraZooError(f"no such folder: {shown(runs)}; give the folder that holds the runs")

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, Options, json_option, option
+from fra_zoo.fields import COUNT, Options, option
 
 
 @dataclass
 class LandmarksConfig(Options):
     dataset: str = "parquet"
     root: str | None = None
-    dataset_args: str = option("{}", json=True)
+    dataset_args: dict[str, Any] = option({})
     split: str = "train"
     yunet: str = "face_detection_yunet.onnx"
     images: int | None = option(None, range=COUNT)
@@ -55,7 +55,7 @@ def rows(config: LandmarksConfig, network: Any) -> Iterator[tuple[int, list[floa
 
     from fra_zoo.data import create_dataset
 
-    options = json_option("dataset_args", config.dataset_args)
+    options = config.dataset_args
     dataset: Any = create_dataset(config.dataset, config.split, config.root, **options).dataset
     found = 0
     for row in tqdm(range(min(len(dataset), config.images or len(dataset))), unit="image"):
@@ -73,7 +73,7 @@ def main(words: list[str]) -> None:
 
     from fra_zoo.data.landmarks import write_landmarks
 
-    (config,) = parse([LandmarksConfig], read_words(words))
+    config = parse(LandmarksConfig, words)
     if not Path(config.yunet).is_file():
         raise FraZooError(f"no such file: {config.yunet}; give YuNet's weights with --yunet FILE.onnx")
     write_landmarks(config.output, rows(config, cv2.FaceDetectorYN.create(config.yunet, "", (320, 320), 0.7)))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import one_line_errors
 from fra_zoo.fields import COUNT, Options, option
 
@@ -85,5 +85,5 @@ def measure(config: MeasureConfig) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        (config,) = parse([MeasureConfig], read_words(sys.argv[1:]))
+        config = parse(MeasureConfig, sys.argv[1:])
         measure(config)

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import Options, json_option, option
+from fra_zoo.fields import Options, option
 from fra_zoo.hub.card import PICTURES
 from fra_zoo.hub.run_facts import RunFacts, read_facts
 from fra_zoo.models.zoo import EMBEDDED
@@ -48,9 +48,9 @@ def row(folder: Path, facts: RunFacts) -> dict[str, str]:
 
     return {
         "name": folder.name,
-        "trained by": facts.training.get("objective") or facts.training.get("method", ""),
+        "trained by": facts.section("objective").get("name") or facts.section("method").get("name", ""),
         "faces of": ", ".join(part["name"] for part in _parts(facts)),
-        "epochs": str(facts.training.get("epochs", "")),
+        "epochs": str(facts.section("optim").get("epochs", "")),
         "core-hours": f"{_core_hours(facts):.1f}",
         "px": str(facts.config["pretrained_cfg"]["input_size"][-1]),
         "M parameters": f"{parameters / 1e6:.1f}",
@@ -66,8 +66,8 @@ def row(folder: Path, facts: RunFacts) -> dict[str, str]:
 
 
 def _parts(facts: RunFacts) -> list[dict[str, str]]:
-    options = json_option("dataset_args", facts.training.get("dataset_args") or "{}")
-    return options.get("parts") or [{"name": str(facts.training.get("dataset", ""))}]
+    faces = facts.section("dataset")
+    return faces.get("parts") or [{"name": str(faces.get("name", ""))}]
 
 
 def _core_hours(facts: RunFacts) -> float:
@@ -146,5 +146,5 @@ def main(config: TableConfig) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        (config,) = parse([TableConfig], read_words(sys.argv[1:]))
+        config = parse(TableConfig, sys.argv[1:])
         main(config)

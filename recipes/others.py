@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import Options, option
 
@@ -113,7 +113,7 @@ def write(row: dict[str, str], file: Path) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        (config,) = parse([OthersConfig], read_words(sys.argv[1:]))
+        config = parse(OthersConfig, sys.argv[1:])
         row = measure(config)
         if config.output and config.split == "test":
             write(row, Path(config.output))

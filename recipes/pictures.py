@@ -15,7 +15,7 @@ from typing import Any
 
 from regions import RegionsConfig, draw, numbers
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import COUNT, Options, option
 
@@ -38,7 +38,7 @@ def regions(config: PicturesConfig, folder: Path) -> None:
 
     here = f"local-dir:{folder}"
     place = str(folder / "heatmaps_drawn.webp")
-    draw(RegionsConfig(here, split="valid", dataset_args='{"size": 96}', output=place))
+    draw(RegionsConfig(here, split="valid", dataset_args={"size": 96}, output=place))
     if config.lfw is not None:
         place = str(folder / "heatmaps.png")
         draw(RegionsConfig(here, "lfw", config.lfw, rows=config.rows, center_crop=FACE_SHARE, output=place))
@@ -99,5 +99,5 @@ def main(config: PicturesConfig) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        (config,) = parse([PicturesConfig], read_words(sys.argv[1:]))
+        config = parse(PicturesConfig, sys.argv[1:])
         main(config)

@@ -10,17 +10,18 @@ say the best that was found, over `starts` random starts.
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, Options, json_option, option
+from fra_zoo.fields import COUNT, Options, option
 
 
 @dataclass
 class RegionBoundsConfig(Options):
     dataset: str = option("synthetic-faces", "faces with masks of their parts")
     root: str | None = None
-    dataset_args: str = option("{}", json=True)
+    dataset_args: dict[str, Any] = option({})
     split: str = "valid"
     images: int = option(512, "the first ones of the split", COUNT)
     image_size: int = option(48, "side of the masks, a multiple of `side`", COUNT)
@@ -41,7 +42,7 @@ def main(config: RegionBoundsConfig) -> None:
 
     if config.image_size % config.side:
         raise FraZooError(f"image_size {config.image_size} must be a multiple of side {config.side}")
-    options = json_option("dataset_args", config.dataset_args)
+    options = config.dataset_args
     rows = create_dataset(config.dataset, config.split, config.root, **options).dataset
     if "mask" not in rows.column_names:
         raise FraZooError(f"dataset '{config.dataset}' has no masks of the parts; take synthetic-faces")
@@ -61,5 +62,5 @@ def main(config: RegionBoundsConfig) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        (config,) = parse([RegionBoundsConfig], read_words(sys.argv[1:]))
+        config = parse(RegionBoundsConfig, sys.argv[1:])
         main(config)

@@ -6,10 +6,11 @@ python recipes/regions.py --model fra_resnet18 --dataset lfw --root LFW --center
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, SHARE, Options, json_option, option
+from fra_zoo.fields import COUNT, SHARE, Options, option
 
 
 @dataclass
@@ -17,7 +18,7 @@ class RegionsConfig(Options):
     model: str = option("fra_resnet18", "zoo name with heads, or local-dir:RUN of a pre-training run", place=True)
     dataset: str = "synthetic-faces"
     root: str | None = None
-    dataset_args: str = option("{}", json=True)
+    dataset_args: dict[str, Any] = option({})
     split: str = "train"
     rows: str = option("0,1,2,3,4,5", "rows of the split, with commas between")
     center_crop: float = option(1.0, "share of the side that is kept around the centre", SHARE)
@@ -49,7 +50,7 @@ def draw(config: RegionsConfig) -> None:
     view = clean_view(method.backbone)
     if not isinstance(method, FindsRegions):
         raise FraZooError(f"model '{config.model}' was trained by {type(method).__name__}, which has no regions")
-    options = json_option("dataset_args", config.dataset_args)
+    options = config.dataset_args
     data = create_dataset(config.dataset, config.split, config.root, **options)
     some = data.select(numbers(config.rows, len(data)))
     (batch,) = FaceLoader(Faces(some, view.size, config.center_crop), len(some), shuffle=False).epoch(0)
@@ -62,5 +63,5 @@ def draw(config: RegionsConfig) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        (config,) = parse([RegionsConfig], read_words(sys.argv[1:]))
+        config = parse(RegionsConfig, sys.argv[1:])
         draw(config)

@@ -20,7 +20,7 @@ def evidence():
 
 def pretrained(folder, method, seed, **numbers):
     folder.mkdir()
-    (folder / "config.yaml").write_text(yaml.safe_dump({"method": method, "seed": seed}))
+    (folder / "config.yaml").write_text(yaml.safe_dump({"method": {"name": method}, "seed": seed}))
     about = {"model": f"local-dir:{folder}", "pretrained": False, "seed": 0}
     (folder / "evaluation.json").write_text(json.dumps(about | numbers))
     return folder
@@ -29,7 +29,7 @@ def pretrained(folder, method, seed, **numbers):
 def tuned(folder, start, seed, accuracy, share=1.0, faces=400):
     folder.mkdir()
     model = "resnet18" if start is None else f"local-dir:{start}"
-    config = {"objective": "cross_entropy", "model": model, "seed": seed, "label_fraction": share}
+    config = {"objective": {"name": "cross_entropy"}, "model": {"name": model}, "seed": seed, "label_fraction": share}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     if accuracy is not None:
         results = {"selected_test": {"accuracy": accuracy}, "splits": {"test": {"faces": faces}}}

@@ -11,17 +11,19 @@ import typing
 import pytest
 
 import fra_zoo
-from fra_zoo.config import command_words, parse, read_words, said_options
+from fra_zoo.config import parse, published, read
 from fra_zoo.data import create_dataset
 from fra_zoo.data.base import DATASETS
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import OBJECTIVES
-from fra_zoo.fields import Options, Range, check_number, checked, number_kind, published, ranges
+from fra_zoo.fields import Options, Range, check_number, checked, number_kind, ranges
 from fra_zoo.hub.foreign import convert_checkpoint
 from fra_zoo.methods import create_method
 from fra_zoo.methods.base import METHODS
 from fra_zoo.methods.fra import FRAConfig
 from fra_zoo.methods.mae import MAEConfig
+from fra_zoo.models.config import ModelConfig
+from fra_zoo.optim import OptimConfig
 from fra_zoo.predict import Predictor
 from fra_zoo.train.config import FinetuneConfig, PretrainConfig
 
@@ -88,7 +90,7 @@ def test_every_number_of_every_dataset_says_its_range():
         (lambda: Predictor("nothing", batch_size=0), "batch_size must be at least 1, got 0"),
         (lambda: Predictor("nothing", margin=-0.5), "margin must be at least 0 and at most 10, got -0.5"),
         (lambda: convert_checkpoint("a", "b", image_size=1), "image_size must be at least 8"),
-        (lambda: FinetuneConfig(weight_decay=-1), "weight_decay must be at least 0, got -1"),
+        (lambda: OptimConfig(weight_decay=-1), "weight_decay must be at least 0, got -1"),
         (lambda: FinetuneConfig(streaming=True, steps_per_epoch=2), "does not stream"),
         (lambda: PretrainConfig(probe_images=1), r"probe_images must be 0 \(no probe\) or at least 2, got 1"),
         (lambda: PretrainConfig(output=" "), "output is empty"),
@@ -105,12 +107,12 @@ def test_yaml_and_words_are_checked(tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text("weight_decay: -1\n")
     with pytest.raises(FraZooError, match=r"^config: weight_decay must be at least 0, got -1$"):
-        parse([PretrainConfig], read_words([f"--config={file}"]))
-    (config,) = parse([PretrainConfig], read_words(["--config", str(file), "--weight_decay", "1e-4"]))
-    assert config.weight_decay == 1e-4
+        parse(PretrainConfig, [f"--config={file}"])
+    config = parse(PretrainConfig, ["--config", str(file), "--weight_decay", "1e-4"])
+    assert config.optim.weight_decay == 1e-4
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FraZooError, match="is not YAML"):
-        read_words(["--config", str(file)])
+        parse(PretrainConfig, ["--config", str(file)])
 
 
 def test_a_number_that_is_checked_in_a_function():
@@ -131,20 +133,21 @@ def test_a_number_that_is_checked_in_a_function():
 
 def test_no_align_is_an_option_that_was_said():
     words = ["--no_norm_pix_loss", "--mask_ratio=0.5"]
-    (filled,) = parse([MAEConfig], words)
-    assert said_options(filled, words) == {"norm_pix_loss": False, "mask_ratio": 0.5}
+    reading = read(PretrainConfig, ["--method", "mae", *words])
+    assert reading.config.method.args == {"norm_pix_loss": False, "mask_ratio": 0.5}
+    assert reading.config.method.options == MAEConfig(norm_pix_loss=False, mask_ratio=0.5)
 
 
 def test_what_others_see_holds_no_path(tmp_path):
     secret = str(tmp_path / "secret")
     words = [f"--root={secret}", "--output", secret, "--model", f"local-dir:{secret}/run", "--lr", "0.1"]
     words += ["--dataset_args", f'{{"pairs": "{secret}/pairs.txt", "classes": 7}}']
-    (config,) = parse([FinetuneConfig], words)
-    told = command_words([config], words)
+    reading = read(FinetuneConfig, words)
+    config, told = reading.config, reading.command()
     assert told == (
         '--output PATH --root PATH --dataset_args \'{"pairs": "PATH", "classes": 7}\' --lr 0.1 --model local-dir:PATH'
     )
     assert "secret" not in str(published(config))
-    assert "root" not in published(config)
-    assert published(config)["model"] == "local-dir:PATH"
-    assert published(FinetuneConfig(model="resnet50.a1_in1k"))["model"] == "resnet50.a1_in1k"
+    assert published(config)["dataset"] == {"name": "synthetic-faces", "pairs": "PATH", "classes": 7}
+    assert published(config)["model"]["name"] == "local-dir:PATH"
+    assert published(ModelConfig("resnet50.a1_in1k"))["name"] == "resnet50.a1_in1k"

@@ -26,5 +26,5 @@ class Config(Options):
 def run(argv: Sequence[str]) -> None:
     """Convert, and say which keys were used and which dropped."""
     (path, out), rest = place_words(argv, "convert CHECKPOINT OUT", 2)
-    (config,) = parse([Config], rest)
+    config = parse(Config, rest)
     print("\n".join(convert_checkpoint(path, out, **asdict(config)).lines()))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fra_zoo.config import parse, place_words
 from fra_zoo.data.convert import convert
-from fra_zoo.fields import COUNT, Options, json_option, option
+from fra_zoo.fields import COUNT, Options, option
 
 
 @dataclass
@@ -18,14 +19,14 @@ class Config(Options):
     """Options of `data convert`."""
 
     dataset: str | None = option(None, "registered name; found out by default")
-    dataset_args: str = option("{}", "options of the dataset, as JSON", json=True)
+    dataset_args: dict[str, Any] = option({}, "options of the dataset")
     shard_images: int = option(2048, "images in a file", COUNT)
 
 
 def run(argv: Sequence[str]) -> None:
     """Convert, and say how to use what was written."""
     (path, out), rest = place_words(argv, "data convert PATH OUT", 2)
-    (config,) = parse([Config], rest)
-    options = json_option("dataset_args", config.dataset_args)
+    config = parse(Config, rest)
+    options = config.dataset_args
     folder = convert(path, out, dataset=config.dataset, options=options, shard_images=config.shard_images)
     print(f"written: {folder}; use it with --dataset parquet --root {folder}")

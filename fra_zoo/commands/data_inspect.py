@@ -23,5 +23,5 @@ class Config(Options):
 def run(argv: Sequence[str]) -> None:
     """Inspect a folder and print what was found."""
     (path,), rest = place_words(argv, "data inspect PATH", 1)
-    (config,) = parse([Config], rest)
+    config = parse(Config, rest)
     print("\n".join(inspect(path, images=config.images).lines()))

@@ -30,7 +30,7 @@ class Config(Options):
 
 def run(argv: Sequence[str]) -> None:
     """Serve the page until it is stopped."""
-    (config,) = parse([Config], argv)
+    config = parse(Config, argv)
     from fra_zoo.demo.page import ELSEWHERE, HERE, build_page  # Gradio is an extra
     from fra_zoo.demo.serve import is_loopback, passing_files, serve, wait
 

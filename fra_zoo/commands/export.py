@@ -26,7 +26,7 @@ class Config(Options):
 def run(argv: Sequence[str]) -> None:
     """Export, and say how far ONNX Runtime's answers are from PyTorch's."""
     (name,), rest = place_words(argv, "export MODEL --onnx FILE", 1)
-    (config,) = parse([Config], rest)
+    config = parse(Config, rest)
     if config.onnx is None:
         raise FraZooError("export needs --onnx FILE.onnx")
     file = output_file(config.onnx, "--onnx")

@@ -23,7 +23,7 @@ class Config(Options):
 def run(argv: Sequence[str]) -> None:
     """Print the facts of a model, one a line."""
     (name,), rest = place_words(argv, "info MODEL", 1)
-    parse([Config], rest)
+    parse(Config, rest)
     model = load_classifier(name)
     view, cfg = clean_view(model), model.pretrained_cfg
     parameters = sum(p.numel() for p in model.parameters())

@@ -22,7 +22,7 @@ class Config(Options):
 def run(argv: Sequence[str]) -> None:
     """Print the names of one kind, or of all; every public `fra_zoo.list_KINDS` is a kind."""
     kinds = [name.removeprefix("list_") for name in fra_zoo.__all__ if name.startswith("list_")]
-    parse([Config], argv[2:])
+    parse(Config, argv[2:])
     wanted = [argv[0]] if argv else kinds
     pattern = argv[1] if len(argv) > 1 else "*"
     for kind in wanted:

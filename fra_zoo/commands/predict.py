@@ -58,7 +58,7 @@ class Config(Options):
 def run(argv: Sequence[str]) -> None:
     """Predict, and print a table."""
     (source,), rest = place_words(argv, "predict PHOTO_OR_FOLDER_OR_VIDEO", 1)
-    (config,) = parse([Config], rest)
+    config = parse(Config, rest)
     path = source_path(source)
     pace(config.every)
     picture = _picture(config.picture, path)

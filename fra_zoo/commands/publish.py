@@ -33,14 +33,14 @@ class Config(Options):
 def run(argv: Sequence[str]) -> None:
     """Publish a run, or all weights of the package."""
     if argv and argv[0].startswith("--"):
-        (config,) = parse([Config], list(argv))
+        config = parse(Config, list(argv))
         if config.all is None:
             raise FraZooError("publish needs a run: publish RUN_OR_EXPORT --repo ORG/NAME; or --all ORG")
         for where in publish_embedded(config.all, private=config.private, dry_run=config.dry_run):
             print(f"{'would be published' if config.dry_run else 'published and compared bit for bit'}: {where}")
         return
     (source,), rest = place_words(argv, "publish RUN_OR_EXPORT --repo ORG/NAME", 1)
-    (config,) = parse([Config], rest)
+    config = parse(Config, rest)
     if config.to is not None:
         folder = output_folder(config.to, "--to")
         if any(folder.iterdir()):

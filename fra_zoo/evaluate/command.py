@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, make_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
+from fra_zoo.config.parts import section
 from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData, create_dataset
 from fra_zoo.data.problems import say_problems
@@ -21,7 +22,7 @@ from fra_zoo.evaluate.base import EVALUATORS, Evaluator
 from fra_zoo.evaluate.data import EvaluationData
 from fra_zoo.evaluate.record import record, run_of
 from fra_zoo.evaluate.subject import PlainBackbone, PlainClassifier, Subject
-from fra_zoo.fields import COUNT, SEED, SHARE, SIDE, Options, json_option, option
+from fra_zoo.fields import COUNT, SEED, SHARE, SIDE, Options, option
 from fra_zoo.files import write_whole
 from fra_zoo.methods import create_method
 from fra_zoo.models import create_model
@@ -39,11 +40,11 @@ class EvaluateConfig(Options):
 
     model: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
     pretrained: bool = option(False, "load the published weights of a name")
-    model_args: str = option("{}", "options of the model, as JSON", json=True)
+    model_args: dict[str, Any] = option({}, "options of the model")
     evaluators: str = option("probe,knn", "names, with commas between; fra-zoo list evaluators has them")
     dataset: str = option("synthetic-faces", "registered dataset")
     root: str | None = option(None, "folder, file or Hub name of the dataset", private=True)
-    dataset_args: str = option("{}", "options of the dataset, as JSON", json=True)
+    dataset_args: dict[str, Any] = option({}, "options of the dataset")
     test: bool = option(False, "report the test split: probe and knn beside valid, the others instead of it")
     center_crop: float = option(1.0, "share of the side that is kept around the centre", SHARE)
     image_size: int | None = option(None, "side in pixels; default: the model's", SIDE)
@@ -57,16 +58,25 @@ class EvaluateConfig(Options):
     @property
     def names(self) -> list[str]:
         """The evaluators, each once."""
-        return list(dict.fromkeys(name.strip() for name in self.evaluators.split(",") if name.strip()))
+        return _names(self.evaluators)
+
+    @classmethod
+    def with_parts(cls, given: Mapping[str, Any]) -> type[Options]:
+        names = _names(str(given.get("evaluators", cls.evaluators)))
+        kinds = {name: EVALUATORS.get(name).Config for name in names}
+        parts = [(name, kind, section(kind)) for name, kind in kinds.items()]
+        return make_dataclass(cls.__name__, parts, bases=(cls,), namespace={"__doc__": cls.__doc__})
+
+
+def _names(text: str) -> list[str]:
+    """Names with commas between, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def evaluate_argv(argv: Sequence[str]) -> dict[str, Numbers]:
     """Evaluate as the words say (see `EvaluateConfig`); prints the numbers and gives them by evaluator."""
-    words = read_words(argv)
-    (config,) = parse([EvaluateConfig], [word for word in words if word not in ("-h", "--help")], strict=False)
-    kinds = [EVALUATORS.get(name) for name in config.names]
-    config, *options = parse([EvaluateConfig, *(kind.Config for kind in kinds)], words)
-    evaluators = [kind(name, one) for name, kind, one in zip(config.names, kinds, options, strict=True)]
+    config = parse(EvaluateConfig, argv)
+    evaluators = [EVALUATORS.get(name)(name, getattr(config, name)) for name in config.names]
     output = output_file(config.output, "output") if config.output else None
     run = run_of(config.model) if config.record else None
     results = evaluate(config, evaluators, run)
@@ -105,7 +115,7 @@ class _Candidates:
     def __init__(self, config: EvaluateConfig) -> None:
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        plain: Any = create_model(config.model, config.pretrained, **json_option("model_args", config.model_args))
+        plain: Any = create_model(config.model, config.pretrained, **config.model_args)
         require_finite(plain.state_dict(), f"model '{shown(config.model)}'")
         self.plain = plain.to(self.device, memory_format=torch.channels_last).eval()
         self.view = clean_view(plain, config.image_size)
@@ -135,8 +145,7 @@ class _Candidates:
 
 
 def _read(config: EvaluateConfig, split: str) -> FaceData:
-    options = json_option("dataset_args", config.dataset_args)
-    data = create_dataset(config.dataset, split, config.root, **options)
+    data = create_dataset(config.dataset, split, config.root, **config.dataset_args)
     say_problems(data)
     return data
 

@@ -197,7 +197,7 @@ def _training(facts: RunFacts) -> str:
     if not training:
         return ""
     run = training.get("run", {})
-    data = training.get("dataset") or facts.results.get("dataset") or "unknown"
+    data = facts.section("dataset").get("name") or facts.results.get("dataset") or "unknown"
     lines = ["## Training", "", f"- data: {data}, licence: {facts.license}"]
     if run:
         lines += [

@@ -18,7 +18,7 @@ from huggingface_hub import HfApi
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.record import PICTURE
-from fra_zoo.fields import named
+from fra_zoo.fields import places
 from fra_zoo.files import RESULTS, TRAINING, read_mapping
 from fra_zoo.hub.card import PICTURES, write_card
 from fra_zoo.hub.half import halve
@@ -109,7 +109,7 @@ def stage(source: str | Path, repo_id: str, folder: Path, *, half: bool = False)
 def _refuse_places(heads: Path) -> None:
     """Others cannot load a method whose tokenizer or codebook lies on this machine."""
     about = read_mapping(heads)
-    for name in sorted(named(METHODS.get(about["method"]).Config, "place")):
+    for name in places(METHODS.get(about["method"]).Config):
         value = str(about["options"].get(name, ""))
         if is_place(value, place=True):
             raise FraZooError(

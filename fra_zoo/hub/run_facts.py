@@ -39,6 +39,10 @@ class RunFacts:
         """Class names, or none."""
         return list(self.config.get("label_names", []))
 
+    def section(self, name: str) -> dict[str, Any]:
+        """A section of the run's configuration, such as `dataset`, or {}."""
+        return self.training.get(name) or {}
+
     @property
     def measured(self) -> dict[str, dict[str, Any]]:
         """What evaluators found after the training, by their names; see `fra_zoo.hub.measured`."""

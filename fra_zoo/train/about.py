@@ -19,7 +19,7 @@ def write_about(file: Path, recipe: str, words: str, seconds: float, processes: 
     Args:
         file: its place.
         recipe: that was run.
-        words: its options for others, without paths of this machine (`fra_zoo.config.command_words`).
+        words: its options for others, without paths of this machine (`fra_zoo.config.Reading.command`).
         seconds: the whole run took.
         processes: that took part.
     """

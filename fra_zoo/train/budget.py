@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from fra_zoo.config import parse, read_words, said_options
+from fra_zoo.config import parse
+from fra_zoo.config.parts import section
 from fra_zoo.cpu import use_cpu
 from fra_zoo.devices import autocast_for
-from fra_zoo.fields import COUNT, POSITIVE, SIDE, WEIGHT, Options, json_option, option
-from fra_zoo.methods import create_method
-from fra_zoo.methods.base import METHODS, Method
+from fra_zoo.fields import COUNT, POSITIVE, SIDE, WEIGHT, Options, option
+from fra_zoo.methods.base import Method
+from fra_zoo.methods.config import MethodChoice
+from fra_zoo.models.config import BackboneConfig
 from fra_zoo.task import Batch
 from fra_zoo.train.batch import ready
 from fra_zoo.train.optim import build_optimizer
@@ -59,12 +61,10 @@ HARDWARE = {
 
 @dataclass
 class BudgetConfig(Options):
-    """Options of `plan`; the method's own stand beside them."""
+    """What a pre-training run will take."""
 
-    method: str = option("fra", "registered method")
-    preset: str | None = option(None, "a named set of the method's options")
-    backbone: str = option("resnet50", "any timm or zoo name")
-    backbone_args: str = option("{}", "options of the backbone, as JSON", json=True)
+    method: MethodChoice = section(MethodChoice)
+    backbone: BackboneConfig = section(BackboneConfig, name="resnet50")
     image_size: int = option(224, "side of a view, pixels", SIDE)
     images: float = option(3.3e6, "images in the dataset", at_least=1)
     epochs: int | None = option(None, "default: the recipe's", COUNT)
@@ -109,17 +109,8 @@ class Budget:
 
 def plan_words(argv: Sequence[str]) -> Budget:
     """Print the budget of a run as the words say; see `BudgetConfig`."""
-    words = read_words(argv)
-    (config,) = parse([BudgetConfig], words, strict=False)
-    kind = METHODS.get(config.method)
-    config, given = parse([BudgetConfig, kind.Config], words)
-    method = create_method(
-        config.method,
-        config.backbone,
-        image_size=config.image_size,
-        backbone_args=json_option("backbone_args", config.backbone_args),
-        **asdict(kind.options(config.preset, said_options(given, words))),
-    )
+    config = parse(BudgetConfig, argv)
+    method = config.method.build(config.backbone, config.image_size)
     found = budget(method, config)
     print("\n".join(lines(found, config)))
     return found
@@ -224,7 +215,7 @@ def lines(found: Budget, config: BudgetConfig) -> list[str]:
     by = "measured here" if config.measure else f"ceiling by operations, from {hardware.source}"
     fits = "" if config.measure else f" of {hardware.gib}"
     out = [
-        f"{config.method} over {config.backbone}, {config.image_size} px",
+        f"{config.method.name} over {config.backbone.name}, {config.image_size} px",
         f"  operations   {found.flops / 1e9:.1f} GFLOP an image and step",
         f"  weights      {found.parameters / 1e6:.1f} M, of them {found.trainable / 1e6:.1f} M trained",
         f"  memory       {gib:.1f} GiB{fits} for {found.per_gpu} images a GPU "

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Optional
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from fra_zoo.config.parts import section
+from fra_zoo.data.config import DatasetConfig
 from fra_zoo.data.loading import CACHES, Cache
 from fra_zoo.errors import FraZooError
+from fra_zoo.fer.base import OBJECTIVES
+from fra_zoo.fer.config import ObjectiveChoice
 from fra_zoo.fer.tuning import Tuning
-from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, WEIGHT, Options, Range, option
-from fra_zoo.optim import OPTIMIZERS, OptimConfig
+from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, Options, Range, option
+from fra_zoo.methods.base import METHODS
+from fra_zoo.methods.config import MethodChoice
+from fra_zoo.models.config import BackboneConfig, ModelConfig
+from fra_zoo.optim import OptimConfig
 from fra_zoo.paths import user_path
 
 _WORKERS = Range(at_least=0, at_most=1024)
@@ -20,38 +28,15 @@ class TrainConfig(Options):
     """Options of every run."""
 
     output: str = option("runs/run", "run folder; made if it is not there", private=True, may_change=True)
-    dataset: str = option("synthetic-faces", "registered dataset")
-    root: Optional[str] = option(None, "folder, file or Hub name of the dataset", private=True, may_change=True)
-    dataset_args: str = option("{}", "options of the dataset, as JSON", json=True)
+    dataset: DatasetConfig = section(DatasetConfig)
+    optim: OptimConfig = section(OptimConfig)
     image_size: int = option(64, "side of a view, pixels", SIDE)
-    load_size: Optional[int] = option(None, "side to decode to, pixels; default image_size", SIDE)
+    load_size: int | None = option(None, "side to decode to, pixels; default image_size", SIDE)
     seed: int = option(0, "of weights, order and augmentation", SEED)
-    epochs: Optional[int] = option(None, "default: the recipe's", COUNT)
-    max_steps: Optional[int] = option(None, "stop after this many steps, schedules unchanged", COUNT, may_change=True)
-    batch_size: Optional[int] = option(None, "over all processes; default: the recipe's", COUNT)
-    accumulate: int = option(1, "micro-batches in a step", COUNT)
-    optimizer: Optional[str] = option(None, "default: the recipe's", choices=OPTIMIZERS)
-    schedule: Optional[str] = option(
-        None, "of the rate: cosine, instead of the recipe's milestones; default: the recipe's", choices=("cosine",)
-    )
-    min_lr_share: Optional[float] = option(
-        None, "the cosine ends no lower than this share of the peak; default: the recipe's", PROBABILITY
-    )
-    lr: Optional[float] = option(
-        None, "peak learning rate; default: the recipe's, scaled by batch_size / 256", POSITIVE
-    )
-    weight_decay: Optional[float] = option(None, "default: the recipe's", WEIGHT)
-    weight_decay_end: Optional[float] = option(
-        None, "weight decay at the end, reached along a cosine; default: the recipe's", WEIGHT
-    )
-    clip_grad: Optional[float] = option(
-        None, "largest norm of the whole gradient, 0 is off; default: the recipe's", WEIGHT
-    )
-    warmup_epochs: Optional[float] = option(None, "default: the recipe's, at most a tenth of the run", WEIGHT)
     precision: str = option(
         "auto", "auto (bf16 where the hardware has it), bf16, fp16 or fp32", choices=("auto", "bf16", "fp16", "fp32")
     )
-    threads: Optional[int] = option(
+    threads: int | None = option(
         None, "CPU threads of each process; default: all cores, shared among the processes", COUNT, may_change=True
     )
     compile: bool = option(False, "torch.compile the task")
@@ -66,7 +51,7 @@ class TrainConfig(Options):
         may_change=True,
     )
     streaming: bool = option(False, "read shards as they come, from disk, a web server or the Hub")
-    steps_per_epoch: Optional[int] = option(None, "length of an epoch when streaming", COUNT)
+    steps_per_epoch: int | None = option(None, "length of an epoch when streaming", COUNT)
     shard_seconds: float = option(120.0, "after which a try to read a shard is given up", POSITIVE, may_change=True)
     process_seconds: float = option(
         1800.0, "after which a process that does not come or does not answer is given up", POSITIVE, may_change=True
@@ -81,9 +66,9 @@ class TrainConfig(Options):
         may_change=True,
     )
     save_every: int = option(1, "epochs between checkpoints", COUNT, may_change=True)
-    save_steps: Optional[int] = option(None, "steps between checkpoints, besides the epochs'", COUNT, may_change=True)
+    save_steps: int | None = option(None, "steps between checkpoints, besides the epochs'", COUNT, may_change=True)
     keep: int = option(2, "checkpoints to keep", COUNT, may_change=True)
-    evaluate_every: Optional[int] = option(
+    evaluate_every: int | None = option(
         None, "epochs between evaluations; 0 is only at both ends; default 1", at_least=0, may_change=True
     )
     log_every: int = option(10, "steps between log lines", COUNT, may_change=True)
@@ -102,22 +87,15 @@ class TrainConfig(Options):
         """Where the faces of the evaluations between epochs are held: in a file where those of training are."""
         return "disk" if self.cache in ("disk", "device") else "ram"
 
-    def optim(self, recipe: OptimConfig) -> OptimConfig:
-        """How the run is optimised: as this says, and where it is silent as the recipe does."""
-        shared = {field.name for field in fields(OptimConfig)}
-        return recipe.but(**{field.name: getattr(self, field.name) for field in fields(self) if field.name in shared})
-
 
 @dataclass
 class PretrainConfig(TrainConfig):
-    """Options of self-supervised pre-training; the method's own options stand beside them."""
+    """Self-supervised pre-training of a backbone on faces."""
 
-    method: str = option("fra", "registered method")
-    preset: Optional[str] = option(None, "a named set of the method's options, such as official")
-    backbone: str = option("resnet18", "any timm or zoo name")
-    backbone_args: str = option("{}", "options of the backbone, as JSON", json=True)
-    probe_dataset: Optional[str] = option(None, "labelled dataset for probe and kNN; default: dataset")
-    probe_root: Optional[str] = option(None, "its root; default: root", private=True, may_change=True)
+    method: MethodChoice = section(MethodChoice)
+    backbone: BackboneConfig = section(BackboneConfig)
+    probe_dataset: str | None = option(None, "labelled dataset for probe and kNN; default: dataset")
+    probe_root: str | None = option(None, "its root; default: root", private=True, may_change=True)
     probe_images: int = option(2000, "faces of each split in probe and kNN; 0 is none", at_least=0, may_change=True)
 
     def __post_init__(self) -> None:
@@ -125,15 +103,17 @@ class PretrainConfig(TrainConfig):
         if self.probe_images == 1:
             raise FraZooError("config: probe_images must be 0 (no probe) or at least 2, got 1")
 
+    @classmethod
+    def defaults(cls, chosen: Mapping[str, str]) -> dict[str, Any]:
+        return {"optim": METHODS.get(chosen["method"]).optim}
+
 
 @dataclass
 class FinetuneConfig(Tuning, TrainConfig):
-    """Options of supervised training on expressions."""
+    """Supervised training on expressions."""
 
-    model: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
-    pretrained: bool = option(False, "start from the published weights of a name")
-    model_args: str = option("{}", "options of the model, as JSON", json=True)
-    objective: str = option("majority", "registered objective")
+    model: ModelConfig = section(ModelConfig)
+    objective: ObjectiveChoice = section(ObjectiveChoice)
     protocol: str = option(
         "strict",
         "strict (choose on valid, look at test once) or fra (as published, choose on test)",
@@ -158,3 +138,7 @@ class FinetuneConfig(Tuning, TrainConfig):
             raise FraZooError(
                 "config: fine-tuning reads its faces in any order and does not stream; leave streaming out"
             )
+
+    @classmethod
+    def defaults(cls, chosen: Mapping[str, str]) -> dict[str, Any]:
+        return {"optim": OBJECTIVES.get(chosen["objective"]).optim}

@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 
-from fra_zoo.config import command_words, parse, read_words, said_options
+from fra_zoo.config import flat, published, read
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
 from fra_zoo.fer.base import OBJECTIVES
-from fra_zoo.fields import json_option, published
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
 from fra_zoo.train.about import write_about
@@ -31,12 +30,11 @@ from fra_zoo.train.setup import make_accelerator, make_loader, make_ready, start
 @process_errors()
 def finetune(argv: Sequence[str]) -> RunFolder:
     """Train as the words say; see `FinetuneConfig`, the objective's `Config` and `fra_zoo.train.protocol`."""
-    words = read_words(argv)
-    (config,) = parse([FinetuneConfig], words, strict=False)
-    kind = OBJECTIVES.get(config.objective)
-    config, given = parse([FinetuneConfig, kind.Config], words)
+    reading = read(FinetuneConfig, argv)
+    config = reading.config
+    kind = OBJECTIVES.get(config.objective.name)
     protocol = PROTOCOLS[config.protocol]
-    optim = config.optim(protocol.optim or kind.optim)
+    config.optim = (protocol.optim or kind.optim).but(**reading.said("optim")).resolved()
     accelerator = make_accelerator(config)
     set_seed(config.seed)
     splits = load_splits(config, kind.scheme)
@@ -45,24 +43,24 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     labels = splits.train.labels
     assert labels is not None
     task = create_objective(
-        config.objective,
+        config.objective.name,
         build_classifier(config, len(labels), small_start=protocol.small_start),
         image_size=config.image_size,
         **protocol.tuning(config),
-        **said_options(given, words),
+        **config.objective.args,
     )
-    micro = micro_batch(optim, accelerator.num_processes)
+    micro = micro_batch(config.optim, accelerator.num_processes)
     loader = make_loader(splits.train, config, micro, accelerator, sampling=protocol.sampling(config, kind.sampling))
-    plan = make_plan(config, optim, loader.steps_per_epoch, protocol.evaluate_every)
+    plan = make_plan(config, loader.steps_per_epoch, protocol.evaluate_every)
     ready, optimizer = make_ready(task, config, plan)
     run = RunFolder(config.output)
     checkpoint = run.latest()
     if accelerator.is_main_process:
         more = {"data": splits.identities(), "versions": versions()}
-        checkpoint = run.open(make_settings(config, task.config, plan.resolved(), more), config.resume)
+        checkpoint = run.open(make_settings(config, more), config.resume)
         splits.write(run.path)
     accelerator.wait_for_everyone()
-    start_trackers(accelerator, config, {**published(config), **published(task.config), **plan.resolved()})
+    start_trackers(accelerator, config, flat(published(config)))
     size = config.load_size or config.image_size
     judge = Judge(
         run,
@@ -78,7 +76,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
         trainer.resume()
     judge.state = trainer.state
     if trainer.fit() and accelerator.is_main_process:
-        told = command_words([config, given], words)
+        told = reading.command()
         write_about(run.path / "run.json", "finetune", told, trainer.state["seconds"], accelerator.num_processes)
         finish(task, judge, splits, config)
     accelerator.end_training()
@@ -87,14 +85,14 @@ def finetune(argv: Sequence[str]) -> RunFolder:
 
 def build_classifier(config: FinetuneConfig, classes: int, *, small_start: bool) -> Any:
     """The model with a fresh classifier: as the model starts it, or, as FRA published, from N(0, 0.01) and bias 0."""
-    options = json_option("model_args", config.model_args)
-    if ":" not in config.model and fixed_size(config.model):
+    name, options = config.model.name, dict(config.model.args)
+    if ":" not in name and fixed_size(name):
         options.setdefault("img_size", config.image_size)
-    model: Any = create_model(config.model, config.pretrained, num_classes=classes, **options)
+    model: Any = create_model(name, config.model.pretrained, num_classes=classes, **options)
     classifier = model.get_classifier()
     if not isinstance(classifier, torch.nn.Linear):
         raise FraZooError(
-            f"model '{config.model}' has no plain linear classifier ({type(classifier).__name__}); choose another"
+            f"model '{name}' has no plain linear classifier ({type(classifier).__name__}); choose another"
         )
     if small_start:
         torch.nn.init.normal_(classifier.weight, std=0.01)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.optim import OptimConfig
@@ -34,10 +33,6 @@ class Plan:
     keep: int
     evaluate_every: int
     log_every: int
-
-    def resolved(self) -> dict[str, Any]:
-        """What was filled from the recipe, for the run's configuration."""
-        return {key: getattr(self.optim, key) for key in ("batch_size", "optimizer", "lr", "weight_decay", "epochs")}
 
     @property
     def lr(self) -> float:
@@ -78,16 +73,15 @@ def micro_batch(optim: OptimConfig, processes: int) -> int:
     return optim.batch_size // parts
 
 
-def make_plan(config: TrainConfig, optim: OptimConfig, micro_steps_per_epoch: int, evaluate_every: int = 1) -> Plan:
+def make_plan(config: TrainConfig, micro_steps_per_epoch: int, evaluate_every: int = 1) -> Plan:
     """Count the steps of a run.
 
     Args:
         config: of the run.
-        optim: how its task is optimised.
         micro_steps_per_epoch: micro-batches of an epoch.
         evaluate_every: epochs, unless the configuration says it.
     """
-    optim = optim.resolved()
+    optim = config.optim.resolved()
     steps_per_epoch = micro_steps_per_epoch // optim.accumulate
     if steps_per_epoch == 0:
         raise FraZooError(f"an epoch has fewer than {optim.accumulate} micro-batches; take a smaller --accumulate")

@@ -59,7 +59,7 @@ class Protocol:
         """How faces are drawn: as the configuration says; for `auto` as the protocol or, else, the objective does."""
         if config.sampling != "auto":
             return config.sampling
-        return "balanced" if config.dataset in self.balanced else own
+        return "balanced" if config.dataset.name in self.balanced else own
 
     def tuning(self, config: Tuning) -> dict[str, Any]:
         """The fields of `Tuning`: as the configuration says, and where it is silent as the protocol does."""

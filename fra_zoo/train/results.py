@@ -38,10 +38,10 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
     run, test = judge.run, judge.load(splits.test)
     results: dict[str, Any] = {
         "protocol": config.protocol,
-        "dataset": config.dataset,
+        "dataset": config.dataset.name,
         "license": splits.test.license,
         "classes": list(labels.classes),
-        "objective": config.objective,
+        "objective": config.objective.name,
         "selected_on": protocol.select_on,
         "selected_epoch": judge.state["best_epoch"],
         "splits": splits.about,
@@ -63,7 +63,7 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
                 results[f"confusion_{split}"] = confusion_matrix(p.argmax(1), y, len(labels)).tolist()
     (run.path / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     chosen = "best_on_test" if protocol.best == "best_on_test" else f"{protocol.best}_test"
-    title = f"{config.dataset} test, {results[chosen]['accuracy']:.1%}"
+    title = f"{config.dataset.name} test, {results[chosen]['accuracy']:.1%}"
     plot.confusion(results["confusion_test"], labels.classes, title, run.path / "confusion.png")
     plot.curves(run.rows(), _PANELS, run.path / "curves.png")
     export_model(

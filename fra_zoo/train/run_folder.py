@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 from fra_zoo.errors import FraZooError
 from fra_zoo.files import TRAINING, read_mapping, read_rows, write_whole
 from fra_zoo.paths import output_folder, shown, user_path
-from fra_zoo.train.settings import Settings
+from fra_zoo.train.settings import DATA, Settings
 from fra_zoo.weights import load_into, read_safetensors
 
 CONFIG, TRAINER = "config.yaml", "trainer.json"
@@ -64,7 +64,7 @@ class RunFolder:
     def _before(self) -> dict[str, Any]:
         """What the run was told before: `config.yaml`, or what others may see of it where that is damaged."""
         try:
-            return read_mapping(self.path / CONFIG)
+            told = read_mapping(self.path / CONFIG)
         except FraZooError as error:
             try:
                 before = read_mapping(self.path / TRAINING)
@@ -74,6 +74,8 @@ class RunFolder:
                 ) from error
             tqdm.write(f"{shown(self.path / CONFIG)} is damaged and written anew; {TRAINING} has the settings before")
             return before
+        twin = self.path / TRAINING
+        return told | {DATA: read_mapping(twin).get(DATA) if twin.is_file() else None}
 
     def latest(self) -> Path | None:
         """The newest checkpoint that was written to its end."""

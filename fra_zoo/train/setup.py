@@ -17,13 +17,12 @@ from accelerate.utils import (
 )
 
 from fra_zoo.cpu import use_cpu
-from fra_zoo.data import FaceData, create_dataset
+from fra_zoo.data import FaceData
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.data.problems import check_missing, say_problems
 from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.devices import bf16_here
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import json_option
 from fra_zoo.layers.norm import join_batch_norms
 from fra_zoo.paths import user_path
 from fra_zoo.task import Task
@@ -70,8 +69,7 @@ def check_launch(how: DistributedType) -> None:
 
 def load_data(config: TrainConfig, split: str) -> FaceData:
     """A split of the run's dataset; what is wrong with it is said, and too many missing images stop the run."""
-    options = json_option("dataset_args", config.dataset_args)
-    data = create_dataset(config.dataset, split, config.root, streaming=config.streaming, **options)
+    data = config.dataset.load(split, streaming=config.streaming)
     say_problems(data)
     check_missing(data, config.bad_images_limit)
     return data
@@ -89,7 +87,7 @@ def make_loader(
             data,
             size,
             batch_size,
-            config.steps_per_epoch * config.accumulate,
+            config.steps_per_epoch * config.optim.accumulate,
             rank=rank,
             world=world,
             seed=config.seed,

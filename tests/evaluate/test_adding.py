@@ -76,7 +76,7 @@ def run(tmp_path):
         heads=method.heads(),
         heads_config=about,
     )
-    (folder.path / "config.yaml").write_text(yaml.safe_dump({"dataset": "synthetic-faces"}))
+    (folder.path / "config.yaml").write_text(yaml.safe_dump({"dataset": {"name": "synthetic-faces"}}))
     return folder, method
 
 

@@ -86,8 +86,13 @@ def tuned(tmp_path):
         "confusion_test": confusion,
     }  # fmt: skip
     (run / "results.json").write_text(json.dumps(results))
-    settings = {"output": "/home/me/runs/x", "root": "/home/me/faces", "dataset": "ferplus", "lr": 0.001,
-                "model": "local-dir:/home/me/runs/fra", "versions": {"torch": str(torch.__version__)}}  # fmt: skip
+    settings = {
+        "output": "/home/me/runs/x",
+        "dataset": {"name": "ferplus", "root": "/home/me/faces"},
+        "optim": {"lr": 0.001},
+        "model": {"name": "local-dir:/home/me/runs/fra"},
+        "versions": {"torch": str(torch.__version__)},
+    }
     (run / "config.yaml").write_text(yaml.safe_dump(settings))
     about = {"command": "accelerate launch recipes/finetune.py --root PATH", "hardware": "2 CPU cores", "seconds": 90.0}
     (run / "run.json").write_text(json.dumps(about))

@@ -51,7 +51,7 @@ def test_nothing_that_is_published_names_a_folder_of_this_machine(tmp_path):
     )
     assert "--root PATH" in training["run"]["command"]
     assert training["data"]["train"]["images"] == 24
-    assert "root" not in training
+    assert "root" not in training["dataset"]
     assert "output" not in training
     words = [*TINY, "--dataset", "imagefolder", f"--root={root}", "--dataset-args", '{"labels": true}']
     finetune([*words, "--model", f"local-dir:{home}/pretrained", "--output", f"{home}/tuned"])

@@ -29,7 +29,7 @@ def fails(capsys, *words):
         (["pretrain", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
         (["pretrain", "--epochs", "0"], "epochs must be at least 1, got 0"),
         (["pretrain", "--backbone", "resnet81"], "unknown model 'resnet81'; did you mean"),
-        (["pretrain", "--backbone_args", "{stride}"], "backbone_args is not JSON"),
+        (["pretrain", "--backbone_args", "{stride}"], "backbone_args is not a mapping: 'stride' has no value"),
         (["pretrain", "--precision", "bf61"], "precision 'bf61' is unknown; did you mean 'bf16'?"),
         (["pretrain", "--streaming", "--steps_per_epoch", "3", "--cache", "ram"], "streaming and cache exclude"),
         (["pretrain", "--streaming"], "streaming needs steps_per_epoch"),

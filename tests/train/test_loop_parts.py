@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -25,7 +26,7 @@ RECIPE = OptimConfig("lars", lr_per_256=0.4, weight_decay=1e-6, max_warmup_epoch
 
 
 def planned(config: TrainConfig, recipe: OptimConfig, micro_steps: int) -> Plan:
-    return make_plan(config, config.optim(recipe), micro_steps)
+    return make_plan(replace(config, optim=recipe), micro_steps)
 
 
 def test_learning_rate_rises_and_falls():
@@ -39,11 +40,11 @@ def test_learning_rate_rises_and_falls():
 
 def test_milestones_stretch_with_the_run_and_may_be_a_groups_own():
     milestones = by_epochs(100, {20: 1.0, 40: 0.5, 100: 0.1})
-    recipe = RECIPE.but(max_warmup_epochs=0, schedule="step", milestones=milestones)
-    plan = planned(TrainConfig(batch_size=512, epochs=10), recipe, 10)
+    recipe = RECIPE.but(max_warmup_epochs=0, epochs=10, schedule="step", milestones=milestones)
+    plan = planned(TrainConfig(), recipe, 10)
     assert [plan.rate(step) for step in (0, 19, 20, 39, 40, 99)] == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.08, 0.08])
     assert plan.rate(50, ((1.0, 3.0),)) == pytest.approx(2.4)
-    cosine = planned(TrainConfig(batch_size=512, epochs=10, schedule="cosine"), recipe, 10)
+    cosine = planned(TrainConfig(), recipe.but(schedule="cosine"), 10)
     assert cosine.rate(50) == pytest.approx(0.4) == cosine.rate(50, ((1.0, 3.0),))
 
 
@@ -59,7 +60,7 @@ def test_warmup_from_zero_as_fra_fine_tunes():
 
 
 def test_plan_fills_from_the_recipe():
-    plan = planned(TrainConfig(batch_size=128, accumulate=2), RECIPE, 20)
+    plan = planned(TrainConfig(), RECIPE.but(batch_size=128, accumulate=2), 20)
     assert (plan.lr, plan.steps_per_epoch, plan.total_steps, plan.warmup_steps) == (0.2, 10, 1000, 100)
 
 
@@ -167,8 +168,8 @@ def test_resuming_drops_the_metrics_of_steps_to_come(tmp_path):
 
 
 def test_a_recipe_may_keep_a_share_of_its_peak():
-    recipe = OptimConfig("adamw", lr_per_256=0.1, weight_decay=0.0, epochs=2, batch_size=256, min_lr_share=0.9)
-    plans = [planned(PretrainConfig(batch_size=512, min_lr_share=share), recipe, 10) for share in (None, 0.0)]
+    recipe = OptimConfig("adamw", lr_per_256=0.1, weight_decay=0.0, epochs=2, batch_size=512, min_lr_share=0.9)
+    plans = [planned(PretrainConfig(), recipe.but(min_lr_share=share), 10) for share in (None, 0.0)]
     assert [plan.rate(20) for plan in plans] == pytest.approx([0.18, 0.0])
 
 

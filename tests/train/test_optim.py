@@ -45,7 +45,7 @@ class Pull(Task):
 
 def trained(task, optim, tmp_path):
     loader = FaceLoader(Faces(create_dataset("synthetic-faces", "train", count=2 * STEPS, size=16), 8), 2)
-    plan = make_plan(TrainConfig(output=str(tmp_path)), optim, loader.steps_per_epoch)
+    plan = make_plan(TrainConfig(output=str(tmp_path), optim=optim), loader.steps_per_epoch)
     optimizer = build_optimizer(optim.optimizer, task.param_groups(optim.weight_decay), plan.lr)
     Trainer(task, optimizer, loader, plan, RunFolder(tmp_path), Accelerator(cpu=True)).fit()
     return task.first.item(), task.last.item()

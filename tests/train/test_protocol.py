@@ -9,6 +9,7 @@ import pytest
 
 from fra_zoo.data import create_dataset
 from fra_zoo.data.base import DATASETS, MissingSplit, Registered
+from fra_zoo.data.config import DatasetConfig
 from fra_zoo.data.splits import checksum, image_keys, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
 from fra_zoo.train import protocol
@@ -16,7 +17,7 @@ from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.protocol import PROTOCOLS, load_splits
 from tests.train.helpers import run
 
-ARGS = '{"size": 16, "count": 400}'
+ARGS = {"size": 16, "count": 400}
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def without_valid(monkeypatch):
     monkeypatch.setitem(DATASETS._entries, "faces", Registered(build, lambda root: None, ()))
 
 
-def config(**options):
-    return FinetuneConfig(**{"dataset": "synthetic-faces", "dataset_args": ARGS, **options})
+def config(dataset="synthetic-faces", root=None, dataset_args=ARGS, **options):
+    return FinetuneConfig(dataset=DatasetConfig(dataset, dataset_args, root), **options)
 
 
 def test_strict_holds_a_tenth_of_each_class_out_of_train(without_valid, tmp_path):
@@ -95,7 +96,7 @@ def test_no_test_split_is_one_line(tmp_path):
         (tmp_path / name).mkdir()
         for number in range(4):
             PIL.Image.new("RGB", (8, 8), number).save(tmp_path / name / f"{number}.png")
-    words = config(dataset="imagefolder", root=str(tmp_path), dataset_args='{"labels": true}')
+    words = config(dataset="imagefolder", root=str(tmp_path), dataset_args={"labels": True})
     with pytest.raises(FraZooError, match=r"no split 'test' under .*; a result needs a test split"):
         load_splits(words, "majority")
 
