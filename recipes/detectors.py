@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import COUNT, Options, option
 
@@ -89,4 +89,4 @@ def measure(config: DetectorsConfig) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        measure(parse([DetectorsConfig], read_words(sys.argv[1:]))[0])
+        measure(parse(DetectorsConfig, sys.argv[1:]))

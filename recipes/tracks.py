@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import COUNT, SEED, Options, option
 
@@ -98,4 +98,4 @@ def measure(config: TracksConfig) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        measure(parse([TracksConfig], read_words(sys.argv[1:]))[0])
+        measure(parse(TracksConfig, sys.argv[1:]))

@@ -1,6 +1,6 @@
 """Write a dataset as Parquet files, which load faster than many small images.
 
-fra-zoo data convert PATH OUT [--dataset NAME] [--dataset_args JSON] [--shard_images N]
+fra-zoo data convert PATH OUT [--dataset NAME] [--dataset_args MAPPING] [--shard_images N]
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -90,7 +89,7 @@ class Report:
         where = f"--dataset {self.dataset} --root {self.path}"
         if self.labels:
             options = self._options()
-            more = f" --dataset_args '{json.dumps(options)}'" if options else ""
+            more = "".join(f" --{name} {value}" for name, value in options.items())
             return f"accelerate launch recipes/finetune.py {where}{more}"
         if self.verifies:
             return f"python recipes/evaluate.py --evaluators verification --model MODEL {where}"

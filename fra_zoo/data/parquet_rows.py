@@ -144,7 +144,7 @@ def _numbers(values: Sequence[Any], labelling: Labelling, name: str) -> list[int
 
 
 def _nameless(what: str, kind: str) -> tuple[str, ...]:
-    return (f'labels are {kind} ({what}): say what they mean, such as --dataset_args \'{{"labels": "affectnet7"}}\'',)
+    return (f"labels are {kind} ({what}): say what they mean, such as --labels affectnet7",)
 
 
 def _features(table: Table) -> Features:

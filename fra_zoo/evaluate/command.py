@@ -15,7 +15,8 @@ from accelerate.utils import set_seed
 from fra_zoo.config import parse
 from fra_zoo.config.parts import section
 from fra_zoo.cpu import use_cpu
-from fra_zoo.data import FaceData, create_dataset
+from fra_zoo.data import FaceData
+from fra_zoo.data.config import DatasetConfig
 from fra_zoo.data.problems import say_problems
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.base import EVALUATORS, Evaluator
@@ -25,7 +26,7 @@ from fra_zoo.evaluate.subject import PlainBackbone, PlainClassifier, Subject
 from fra_zoo.fields import COUNT, SEED, SHARE, SIDE, Options, option
 from fra_zoo.files import write_whole
 from fra_zoo.methods import create_method
-from fra_zoo.models import create_model
+from fra_zoo.models.config import ModelConfig
 from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import clean_view, load_size
 from fra_zoo.models.zoo import source
@@ -38,13 +39,9 @@ Numbers = dict[str, float]
 class EvaluateConfig(Options):
     """Options of the evaluation of a model; those of the chosen evaluators stand beside them."""
 
-    model: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
-    pretrained: bool = option(False, "load the published weights of a name")
-    model_args: dict[str, Any] = option({}, "options of the model")
+    model: ModelConfig = section(ModelConfig)
     evaluators: str = option("probe,knn", "names, with commas between; fra-zoo list evaluators has them")
-    dataset: str = option("synthetic-faces", "registered dataset")
-    root: str | None = option(None, "folder, file or Hub name of the dataset", private=True)
-    dataset_args: dict[str, Any] = option({}, "options of the dataset")
+    dataset: DatasetConfig = section(DatasetConfig)
     test: bool = option(False, "report the test split: probe and knn beside valid, the others instead of it")
     center_crop: float = option(1.0, "share of the side that is kept around the centre", SHARE)
     image_size: int | None = option(None, "side in pixels; default: the model's", SIDE)
@@ -78,12 +75,14 @@ def evaluate_argv(argv: Sequence[str]) -> dict[str, Numbers]:
     config = parse(EvaluateConfig, argv)
     evaluators = [EVALUATORS.get(name)(name, getattr(config, name)) for name in config.names]
     output = output_file(config.output, "output") if config.output else None
-    run = run_of(config.model) if config.record else None
+    run = run_of(config.model.name) if config.record else None
     results = evaluate(config, evaluators, run)
     for name, numbers in results.items():
         print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in numbers.items()))
     if output:
-        _write(output, {"model": config.model, "pretrained": config.pretrained, "seed": config.seed, **results})
+        _write(
+            output, {"model": config.model.name, "pretrained": config.model.pretrained, "seed": config.seed, **results}
+        )
     return results
 
 
@@ -115,8 +114,8 @@ class _Candidates:
     def __init__(self, config: EvaluateConfig) -> None:
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        plain: Any = create_model(config.model, config.pretrained, **config.model_args)
-        require_finite(plain.state_dict(), f"model '{shown(config.model)}'")
+        plain: Any = config.model.build()
+        require_finite(plain.state_dict(), f"model '{shown(config.model.name)}'")
         self.plain = plain.to(self.device, memory_format=torch.channels_last).eval()
         self.view = clean_view(plain, config.image_size)
         classifier = plain.classifier_loaded
@@ -135,17 +134,17 @@ class _Candidates:
     @cached_property
     def _method(self) -> Subject | None:
         """The method with its heads, where the name is that of weights."""
-        name = self.config.model
-        if ":" not in name and not (self.config.pretrained and source(name)):
+        name = self.config.model.name
+        if ":" not in name and not (self.config.model.pretrained and source(name)):
             return None
         return self._as_subject(create_method(name).to(self.device).eval())
 
     def _as_subject(self, model: torch.nn.Module) -> Subject:
-        return Subject(shown(self.config.model), model, self.view, self.device)
+        return Subject(shown(self.config.model.name), model, self.view, self.device)
 
 
 def _read(config: EvaluateConfig, split: str) -> FaceData:
-    data = create_dataset(config.dataset, split, config.root, **config.dataset_args)
+    data = config.dataset.load(split)
     say_problems(data)
     return data
 

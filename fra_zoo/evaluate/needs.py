@@ -61,7 +61,4 @@ def groups(data: EvaluationData) -> str:
     faces = data.faces(data.reported)
     if faces.groups:
         return ""
-    return (
-        f"groups of people, and dataset '{faces.name}' brings none; give one that does, such as rafdb with "
-        """--dataset_args '{"groups": true}'"""
-    )
+    return f"groups of people, and dataset '{faces.name}' brings none; give one that does, such as rafdb with --groups true"

@@ -98,7 +98,7 @@ def _refuse_noise(model: nn.Module, split: Split) -> None:
     if getattr(net, "drop_rate", 0.0) or any(_drop_share(part) for part in parts):
         raise FraZooError(
             "dmue: the model's own drop_rate or drop_path_rate draws for each branch apart, and similarity preserving "
-            "would learn that noise; leave them out of model_args (dmue's own option is dropout)"
+            "would learn that noise; leave them out (dmue's own option is dropout)"
         )
 
 

@@ -40,7 +40,7 @@ class ViTTokens(DenseFeatures):
         if net.attn_pool is not None:
             raise FraZooError(
                 f"backbone '{self.name}' pools by attention, which method '{method}' does not train; build it with "
-                'backbone_args {"global_pool": "avg"}'
+                "--backbone.global_pool avg"
             )
         self.patch: tuple[int, int] = tuple(net.patch_embed.patch_size)
         self.dim, self.prefix = net.embed_dim, net.num_prefix_tokens

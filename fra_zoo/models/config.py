@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from fra_zoo.config.parts import Part
 from fra_zoo.fields import option
+from fra_zoo.models import create_model
 
 
 @dataclass
@@ -24,3 +25,7 @@ class ModelConfig(Part):
     name: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
     pretrained: bool = option(False, "start from the published weights of a name")
     takes_anything: ClassVar[bool] = True
+
+    def build(self) -> Any:
+        """The model; see `fra_zoo.create_model`."""
+        return create_model(self.name, self.pretrained, **self.args)

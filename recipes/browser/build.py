@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.config import parse, read_words
+from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError, one_line_errors
 from fra_zoo.fields import Options, option
 
@@ -116,5 +116,5 @@ def build(config: PageConfig) -> None:
 
 if __name__ == "__main__":
     with one_line_errors():
-        (config,) = parse([PageConfig], read_words(sys.argv[1:]))
+        config = parse(PageConfig, sys.argv[1:])
         build(config)

@@ -148,7 +148,7 @@ def _classes(
         odd = [name for name in found if name not in known]
         raise FraZooError(
             f"imagefolder: folder(s) {shown(', '.join(odd[:5]))} under {root} are no class of {labels}; give a map, "
-            'such as --dataset_args \'{"labels": {"folder": "happiness"}}\''
+            "such as --labels '{folder: happiness}'"
         )
     return space, numbers
 

@@ -15,7 +15,7 @@ from fra_zoo.fields import SHARE, check_number
 from fra_zoo.paths import user_path
 
 _NAME = "joined"
-_EXAMPLE = '{"parts": [{"name": "ferplus", "root": "FERPLUS"}, {"name": "lfw", "root": "LFW", "center_crop": 0.56}]}'
+_EXAMPLE = "[{name: ferplus, root: FERPLUS}, {name: lfw, root: LFW, center_crop: 0.56}]"
 _CUTS = ("box", "center_crop")  # what says which part of an image is the face; null is all of it
 
 
@@ -23,8 +23,7 @@ _CUTS = ("box", "center_crop")  # what says which part of an image is the face; 
 def joined(split: str, root: str | None = None, streaming: bool = False, parts: Any = ()) -> FaceData:
     """The faces of several datasets in one, as for pre-training without labels.
 
-    `--dataset joined --root FACES --dataset_args '{"parts": [{"name": "ferplus", "root": "ferplus"}, {"name": "lfw",
-    "root": "lfw", "center_crop": 0.56}]}'`
+    `--dataset joined --root FACES --parts '[{name: ferplus, root: ferplus}, {name: lfw, root: lfw, center_crop: 0.56}]'`
 
     A part that has no such split is left out, and said, unless none has it. Columns that not all parts have are left
     out; labels stay where all parts have the same classes, in the order of the first part's.
@@ -37,7 +36,7 @@ def joined(split: str, root: str | None = None, streaming: bool = False, parts: 
     """
     map_only(_NAME, streaming)
     if not parts or isinstance(parts, (str, Mapping)) or not all(isinstance(part, Mapping) for part in parts):
-        raise FraZooError(f"dataset '{_NAME}' needs its parts: --dataset_args '{_EXAMPLE}'")
+        raise FraZooError(f"dataset '{_NAME}' needs its parts: --parts '{_EXAMPLE}'")
     found, problems = [], ()
     for number, part in enumerate(parts):
         try:
