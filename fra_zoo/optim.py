@@ -31,7 +31,7 @@ class OptimConfig(Options):
     epochs: int = option(100, "passes over the faces", COUNT)
     max_steps: int | None = option(None, "stop after this many steps, schedules unchanged", COUNT, may_change=True)
     batch_size: int = option(256, "samples of a step, over all processes", COUNT)
-    accumulate: int = option(1, "micro-batches in a step", COUNT)
+    gradient_accumulation_steps: int = option(1, "micro-batches in a step", COUNT)
     schedule: str = option("cosine", "of the rate: cosine to min_lr, or step by milestones", choices=SCHEDULES)
     milestones: tuple[tuple[float, float], ...] = option(
         (), "of step: [share, factor] pairs; until that share of the run the rate is the factor times the peak"

@@ -108,9 +108,9 @@ class Task(nn.Module):
         decayed, plain = [], []
         for name, parameter in self.named_parameters():
             if parameter.requires_grad:
-                (plain if self.is_plain(name, parameter) else decayed).append(parameter)
+                (plain if self.no_weight_decay(name, parameter) else decayed).append(parameter)
         return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
 
-    def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
+    def no_weight_decay(self, name: str, parameter: nn.Parameter) -> bool:
         """Whether a parameter is left out of weight decay and LARS adaptation."""
         return parameter.ndim <= 1 or name.endswith(".bias")

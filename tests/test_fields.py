@@ -95,7 +95,7 @@ def test_every_number_of_every_dataset_says_its_range():
         (lambda: PretrainConfig(probe_images=1), r"probe_images must be 0 \(no probe\) or at least 2, got 1"),
         (lambda: PretrainConfig(output=" "), "output is empty"),
         (lambda: MAEConfig(mask_ratio=1.0), "mask_ratio must be above 0 and below 1, got 1"),
-        (lambda: FRAConfig(momentum_schedule="cosin"), "'cosin' is unknown; did you mean 'cosine'"),
+        (lambda: FRAConfig(ema_schedule="cosin"), "'cosin' is unknown; did you mean 'cosine'"),
     ],
 )
 def test_keywords_are_checked_as_words_are(call, expected):

@@ -61,4 +61,7 @@ def groups(data: EvaluationData) -> str:
     faces = data.faces(data.reported)
     if faces.groups:
         return ""
-    return f"groups of people, and dataset '{faces.name}' brings none; give one that does, such as rafdb with --groups true"
+    return (
+        f"groups of people, and dataset '{faces.name}' brings none; give one that does, such as rafdb with "
+        "--groups true"
+    )

@@ -90,7 +90,7 @@ class Objective(Task):
         if self.tuning.linear:
             model.requires_grad_(False)
             cast(Any, model).get_classifier().requires_grad_(True)
-        self.average = frozen_copy(model) if self.tuning.weight_average else None
+        self.average = frozen_copy(model) if self.tuning.model_ema_decay else None
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         return {mixup.SHARE: mixup.draw_share(keys, self.tuning.mixup)} if self.tuning.mixup else {}
@@ -126,7 +126,7 @@ class Objective(Task):
 
     def after_step(self, step: int, total_steps: int) -> None:
         if self.average is not None:
-            average_update(self.average, self.model, min(self.tuning.weight_average, (1 + step) / (10 + step)))
+            average_update(self.average, self.model, min(self.tuning.model_ema_decay, (1 + step) / (10 + step)))
 
     def param_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         tuning = self.tuning
@@ -136,8 +136,8 @@ class Objective(Task):
             self.model, weight_decay, layer_decay=tuning.layer_decay, weight_decay_exclude_1d=not tuning.decay_all
         )
 
-    def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
-        return not self.tuning.decay_all and super().is_plain(name, parameter)
+    def no_weight_decay(self, name: str, parameter: nn.Parameter) -> bool:
+        return not self.tuning.decay_all and super().no_weight_decay(name, parameter)
 
     def probabilities(self, images: Tensor) -> Tensor:
         """Class probabilities (b, c)."""

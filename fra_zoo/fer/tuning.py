@@ -19,8 +19,8 @@ class Tuning(Options):
             Beta(alpha, alpha), and so are their losses. 0 is off; 0.2 is usual.
         layer_decay: factor of the learning rate from each layer to the one below it (BEiT, arXiv 2106.08254 appendix
             H; timm's `param_groups_layer_decay`). 1 is off.
-        weight_average: share of the moving average of the weights that each step keeps; the average is what is measured
-            and exported. The first steps keep less, `(1 + step) / (10 + step)`. 0 is off; 0.999 is usual.
+        model_ema_decay: share of the moving average of the weights that each step keeps; the average is what is
+            measured and exported. The first steps keep less, `(1 + step) / (10 + step)`. 0 is off; 0.999 is usual.
         decay_all: weight decay on norms and biases too, as the FRA protocol has it.
     """
 
@@ -28,7 +28,7 @@ class Tuning(Options):
     augmentation: str | None = option(None, "ferplus, fra, dmue or crops; default: the objective's")
     mixup: float = option(0.0, "alpha of mixup: faces are blended in pairs; 0 is off, 0.2 is usual", WEIGHT)
     layer_decay: float = option(1.0, "factor of the rate from each layer to the one below; 1 is off", SHARE)
-    weight_average: float = option(
+    model_ema_decay: float = option(
         0.0, "share of the weights' moving average that a step keeps; 0 is off, 0.999 is usual", at_least=0, below=1
     )
     decay_all: bool = option(False, "weight decay on norms and biases too (FRA protocol)")
@@ -39,7 +39,7 @@ class Tuning(Options):
             "linear": self.linear,
             "mixup": self.mixup > 0,
             "layer_decay": self.layer_decay < 1,
-            "weight_average": self.weight_average > 0,
+            "model_ema_decay": self.model_ema_decay > 0,
         }
         found = [name for name, said in given.items() if said]
         if found:

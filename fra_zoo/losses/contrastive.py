@@ -10,7 +10,7 @@ from torch import Tensor
 from fra_zoo.distributed import gather_across_processes, gather_constant, process_rank
 
 
-def queue_contrast(
+def queue_info_nce(
     q: Float[Tensor, "b d"], k: Float[Tensor, "b d"], queue: Float[Tensor, "n d"], temperature: float
 ) -> Float[Tensor, ""]:
     """InfoNCE of a query against its key and a queue of older keys; all of length 1.
@@ -22,7 +22,7 @@ def queue_contrast(
     return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long, device=q.device))
 
 
-def batch_contrast(q: Float[Tensor, "b d"], k: Float[Tensor, "b d"], temperature: float) -> Float[Tensor, ""]:
+def batch_info_nce(q: Float[Tensor, "b d"], k: Float[Tensor, "b d"], temperature: float) -> Float[Tensor, ""]:
     """InfoNCE of a query against the keys of its batch, those of all processes, times `2 * temperature`.
 
     Keys take no gradient. Source: MoCo v3 (arXiv 2104.02057) algorithm 1; the factor makes the gradient's size depend

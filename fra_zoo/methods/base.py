@@ -70,13 +70,13 @@ class MomentumConfig(MethodConfig):
 
     Attributes:
         crop_min: smallest area of a view's crop, as a share of the face.
-        momentum: share of the old target that each step keeps.
-        momentum_schedule: `cosine` lets it rise to 1, `constant` does not.
+        ema_momentum: share of the old target that each step keeps.
+        ema_schedule: `cosine` lets it rise to 1, `constant` does not.
     """
 
     crop_min: float = option(0.2, range=SHARE)
-    momentum: float = option(0.996, range=PROBABILITY)
-    momentum_schedule: str = option("cosine", choices=("cosine", "constant"))
+    ema_momentum: float = option(0.996, range=PROBABILITY)
+    ema_schedule: str = option("cosine", choices=("cosine", "constant"))
 
 
 class MomentumMethod(Method):
@@ -110,7 +110,7 @@ class MomentumMethod(Method):
 
     def after_step(self, step: int, total_steps: int) -> None:
         config = self.config
-        momentum = momentum_at(step, total_steps, config.momentum, config.momentum_schedule)
+        momentum = momentum_at(step, total_steps, config.ema_momentum, config.ema_schedule)
         ema_update(self.target, self.online, momentum)
 
     def both_networks(self, views: list[Tensor]) -> tuple[list[Any], list[Any]]:

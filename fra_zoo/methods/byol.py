@@ -24,11 +24,11 @@ class BYOLConfig(MomentumConfig):
     """Options of BYOL.
 
     Attributes:
-        momentum: 0.99 goes with the recipe's 100 epochs, as with the paper's 300; 1000 epochs have 0.996.
+        ema_momentum: 0.99 goes with the recipe's 100 epochs, as with the paper's 300; 1000 epochs have 0.996.
         hidden_dim, dim: hidden and output width of projector and predictor.
     """
 
-    momentum: float = option(0.99, range=PROBABILITY)
+    ema_momentum: float = option(0.99, range=PROBABILITY)
     hidden_dim: int = option(4096, range=WIDTH)
     dim: int = option(256, range=WIDTH)
 

@@ -225,10 +225,10 @@ class FRA(MomentumMethod):
         """Heatmaps of the regions; they sum to 1 over n at every pixel."""
         return self.online.regions(images)  # type: ignore[operator]
 
-    def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
+    def no_weight_decay(self, name: str, parameter: nn.Parameter) -> bool:
         if self.config.decay_norms and ".features." not in name:
             return name.endswith("bias")
-        return super().is_plain(name, parameter)
+        return super().no_weight_decay(name, parameter)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         online, target = self.both_networks(batch["views"])

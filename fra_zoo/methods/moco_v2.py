@@ -18,7 +18,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, POSITIVE, PROBABILITY, WIDTH, option
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.norm import JoinedBatchNorm
-from fra_zoo.losses.contrastive import queue_contrast
+from fra_zoo.losses.contrastive import queue_info_nce
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
 from fra_zoo.optim import OptimConfig
 from fra_zoo.task import Batch
@@ -44,8 +44,8 @@ class MoCoV2Config(MomentumConfig):
         norm_groups: on one process, groups of the batch that batch norms see apart, as several processes would.
     """
 
-    momentum: float = option(0.999, range=PROBABILITY)
-    momentum_schedule: str = option("constant", choices=("cosine", "constant"))
+    ema_momentum: float = option(0.999, range=PROBABILITY)
+    ema_schedule: str = option("constant", choices=("cosine", "constant"))
     dim: int = option(128, range=WIDTH)
     hidden_dim: int | None = option(None, range=WIDTH)
     queue: int = option(65_536, at_least=2, at_most=2**24)
@@ -104,7 +104,7 @@ class MoCoV2(MomentumMethod):
     def heads(self) -> dict[str, nn.Module]:
         return {"head": self.online.head}  # type: ignore[dict-item]
 
-    def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
+    def no_weight_decay(self, name: str, parameter: nn.Parameter) -> bool:
         return False
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
@@ -116,7 +116,7 @@ class MoCoV2(MomentumMethod):
         outputs = [self.online(part) for part in query_view.chunk(groups)]
         pooled, q = (torch.cat(parts) for parts in zip(*outputs, strict=True))
         k = self._keys(key_view, batch["shuffle"], groups)
-        loss = queue_contrast(q, k, self.queue.clone(), self.config.temperature)
+        loss = queue_info_nce(q, k, self.queue.clone(), self.config.temperature)
         if self.training:
             self._enqueue(gather_constant(k))
         return {"loss": loss, "features": pooled.detach()}

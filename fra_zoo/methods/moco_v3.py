@@ -15,7 +15,7 @@ from fra_zoo.fields import POSITIVE, PROBABILITY, SHARE, WIDTH, option
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import DeepMLP
 from fra_zoo.layers.vit import fix_positions, freeze, init_xavier, is_vit
-from fra_zoo.losses.contrastive import batch_contrast
+from fra_zoo.losses.contrastive import batch_info_nce
 from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
 from fra_zoo.optim import OptimConfig
 from fra_zoo.task import Batch
@@ -46,7 +46,7 @@ class MoCoV3Config(MomentumConfig):
         freeze_patches: whether a ViT's patch embedding stays random.
     """
 
-    momentum: float = option(0.99, range=PROBABILITY)
+    ema_momentum: float = option(0.99, range=PROBABILITY)
     crop_min: float | None = option(None, range=SHARE)  # pyright: ignore[reportIncompatibleVariableOverride]
     temperature: float | None = option(None, range=POSITIVE)
     hidden_dim: int = option(4096, range=WIDTH)
@@ -102,9 +102,9 @@ class MoCoV3(MomentumMethod):
         if config.freeze_patches:
             backbone.patch_embed.requires_grad_(False)
 
-    def is_plain(self, name: str, parameter: nn.Parameter) -> bool:
+    def no_weight_decay(self, name: str, parameter: nn.Parameter) -> bool:
         """The published code decays all of a ViT's parameters, norms and biases too; LARS leaves those out."""
-        return not is_vit(self.backbone) and super().is_plain(name, parameter)
+        return not is_vit(self.backbone) and super().no_weight_decay(name, parameter)
 
     def heads(self) -> dict[str, nn.Module]:
         return {"projector": self.online.projector, "predictor": self.predictor}  # type: ignore[dict-item]
@@ -117,4 +117,4 @@ class MoCoV3(MomentumMethod):
         return {"loss": loss, "features": pooled.detach()}
 
     def _contrast(self, q: Tensor, k: Tensor) -> Tensor:
-        return batch_contrast(full_precision(q), full_precision(k), self.config.temperature)
+        return batch_info_nce(full_precision(q), full_precision(k), self.config.temperature)

@@ -228,7 +228,7 @@ def lines(found: Budget, config: BudgetConfig) -> list[str]:
     if config.price is not None:
         out.append(f"  cost         {hours * config.gpus * config.price:.0f}")
     if not config.measure and gib > hardware.gib:
-        out.append(f"  does not fit: take {_fitting(found, hardware)} images a GPU, or --accumulate")
+        out.append(f"  does not fit: take {_fitting(found, hardware)} images a GPU, or --gradient_accumulation_steps")
     return out
 
 

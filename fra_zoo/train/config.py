@@ -40,7 +40,7 @@ class TrainConfig(Options):
         None, "CPU threads of each process; default: all cores, shared among the processes", COUNT, may_change=True
     )
     compile: bool = option(False, "torch.compile the task")
-    join_batch_norm: bool = option(False, "batch norm over all processes")
+    sync_batchnorm: bool = option(False, "batch norm over all processes")
     workers: int = option(
         0, "decoding processes (streaming: threads), when nothing is cached", _WORKERS, may_change=True
     )

@@ -135,7 +135,7 @@ class Trainer:
     def _one_epoch(self, bar: Any) -> None:
         plan = self.plan
         epoch, done = divmod(self.step, plan.steps_per_epoch)
-        batches = self.loader.epoch(epoch, done * plan.optim.accumulate)
+        batches = self.loader.epoch(epoch, done * plan.optim.gradient_accumulation_steps)
         self._window.restart()
         while self.step < min((epoch + 1) * plan.steps_per_epoch, plan.stop_step):
             self._one_step(batches, epoch)
@@ -160,16 +160,16 @@ class Trainer:
         self.model.train()
         self._set_schedules()
         self.task.before_step(self.step, plan.steps_per_epoch, plan.total_steps)
-        for micro in range(plan.optim.accumulate):
+        for micro in range(plan.optim.gradient_accumulation_steps):
             started = time.perf_counter()
             batch = next(batches)
             self._window.waited += time.perf_counter() - started
             self._seed(micro)
             batch_here = ready(self.task, batch, seed=plan.seed, epoch=epoch, device=accelerator.device)
-            last = micro == plan.optim.accumulate - 1
+            last = micro == plan.optim.gradient_accumulation_steps - 1
             with nullcontext() if last else accelerator.no_sync(self.model):
                 out = self.model(batch_here)
-                accelerator.backward(out["loss"] / plan.optim.accumulate)
+                accelerator.backward(out["loss"] / plan.optim.gradient_accumulation_steps)
             self._window.add(out, batch["index"], self.step)
         self._before_update()
         self.optimizer.step()

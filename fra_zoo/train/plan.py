@@ -62,10 +62,11 @@ class Plan:
 
 def micro_batch(optim: OptimConfig, processes: int) -> int:
     """Samples of one process in one forward; the global batch must divide evenly."""
-    parts = processes * optim.accumulate
+    accumulated = optim.gradient_accumulation_steps
+    parts = processes * accumulated
     if optim.batch_size % parts:
         raise FraZooError(
-            f"batch_size {optim.batch_size} does not divide by {processes} process(es) x {optim.accumulate} "
+            f"batch_size {optim.batch_size} does not divide by {processes} process(es) x {accumulated} "
             f"accumulated; take {max(optim.batch_size // parts, 1) * parts}"
         )
     if optim.batch_size // parts == 1:
@@ -82,9 +83,12 @@ def make_plan(config: TrainConfig, micro_steps_per_epoch: int, evaluate_every: i
         evaluate_every: epochs, unless the configuration says it.
     """
     optim = config.optim.resolved()
-    steps_per_epoch = micro_steps_per_epoch // optim.accumulate
+    steps_per_epoch = micro_steps_per_epoch // optim.gradient_accumulation_steps
     if steps_per_epoch == 0:
-        raise FraZooError(f"an epoch has fewer than {optim.accumulate} micro-batches; take a smaller --accumulate")
+        raise FraZooError(
+            f"an epoch has fewer than {optim.gradient_accumulation_steps} micro-batches; take a smaller "
+            "--gradient_accumulation_steps"
+        )
     total = optim.epochs * steps_per_epoch
     assert optim.warmup_epochs is not None
     return Plan(

@@ -87,7 +87,7 @@ def make_loader(
             data,
             size,
             batch_size,
-            config.steps_per_epoch * config.optim.accumulate,
+            config.steps_per_epoch * config.optim.gradient_accumulation_steps,
             rank=rank,
             world=world,
             seed=config.seed,
@@ -111,7 +111,7 @@ def make_loader(
 
 def make_ready(task: Task, config: TrainConfig, plan: Plan) -> tuple[Task, torch.optim.Optimizer]:
     """Memory layout, joined norms, and the optimizer over the task's groups."""
-    if config.join_batch_norm:
+    if config.sync_batchnorm:
         join_batch_norms(task)
     optim = plan.optim
     task = task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -53,7 +53,7 @@ def test_target_moves_by_its_average_alone(method):
     for old, new in zip(before.parameters(), method.target.parameters(), strict=True):
         torch.testing.assert_close(old, new, rtol=0, atol=0)
     method.after_step(3, 10)
-    m = momentum_at(3, 10, method.config.momentum, method.config.momentum_schedule)
+    m = momentum_at(3, 10, method.config.ema_momentum, method.config.ema_schedule)
     rows = zip(before.parameters(), method.online.parameters(), method.target.parameters(), strict=True)
     for old, online, new in rows:
         torch.testing.assert_close(new, m * old + (1 - m) * online)

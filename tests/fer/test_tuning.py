@@ -52,7 +52,7 @@ def test_the_share_is_a_function_of_the_key_and_has_its_distribution():
 
 
 def test_the_average_follows_weights_and_running_statistics():
-    task = make(weight_average=0.2)
+    task = make(model_ema_decay=0.2)
     expected = {name: value.clone() for name, value in task.model.state_dict().items()}
     for step, momentum in enumerate((1 / 10, 2 / 11, 0.2)):
         for value in (*task.model.parameters(), *task.model.buffers()):
@@ -105,12 +105,12 @@ def test_the_temperature_is_found_and_goes_into_the_classifier():
 
 
 def test_what_has_no_place_is_refused_in_one_line():
-    with pytest.raises(FraZooError, match=r"dmue trains copies .*; mixup, weight_average is for the other objectives"):
-        make("dmue", mixup=0.2, weight_average=0.9)
+    with pytest.raises(FraZooError, match=r"dmue trains copies .*; mixup, model_ema_decay is for the other objectives"):
+        make("dmue", mixup=0.2, model_ema_decay=0.9)
     with pytest.raises(FraZooError, match="the fra protocol has no valid to calibrate on"):
         FinetuneConfig(protocol="fra", calibrate=True)
-    with pytest.raises(FraZooError, match="weight_average must be at least 0 and below 1, got 1"):
-        FinetuneConfig(weight_average=1.0)
+    with pytest.raises(FraZooError, match="model_ema_decay must be at least 0 and below 1, got 1"):
+        FinetuneConfig(model_ema_decay=1.0)
     with pytest.raises(FraZooError, match="unknown option 'mixp'"):
         make(mixp=0.2)
 
@@ -131,7 +131,7 @@ def test_all_of_it_trains_resumes_exactly_and_is_exported_calibrated(tmp_path):
     words = [
         *("--dataset_args", '{"size": 32, "count": 160}', "--tracker", "none", "--image_size", "32", "--epochs", "2"),
         *("--model", "test_resnet", "--precision", "fp32", "--batch_size", "16", "--objective", "cross_entropy"),
-        *("--augmentation", "crops", "--mixup", "0.2", "--layer_decay", "0.8", "--weight_average", "0.9"),
+        *("--augmentation", "crops", "--mixup", "0.2", "--layer_decay", "0.8", "--model_ema_decay", "0.9"),
         *("--calibrate", "true", "--flip_average", "true", "--threads", "1", "--resume", "auto"),
     ]
     for name, stops in {"whole": ([],), "halves": (["--max_steps", "7"], [])}.items():

@@ -7,7 +7,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from fra_zoo.losses.contrastive import batch_contrast, clip_loss, queue_contrast
+from fra_zoo.losses.contrastive import batch_info_nce, clip_loss, queue_info_nce
 from fra_zoo.losses.pixels import hidden_error, normalise_patches, patchify
 
 
@@ -15,21 +15,21 @@ def softmax_loss(scores, own):
     return -math.log(math.exp(scores[own]) / sum(math.exp(s) for s in scores))
 
 
-def test_queue_contrast():
+def test_queue_info_nce():
     q, k, queue = (F.normalize(torch.randn(n, 5), dim=1) for n in (4, 4, 7))
     total = 0.0
     for i in range(4):
         scores = [float(q[i] @ k[i]) / 0.2] + [float(q[i] @ queue[j]) / 0.2 for j in range(7)]
         total += softmax_loss(scores, 0)
-    assert math.isclose(queue_contrast(q, k, queue, 0.2).item(), total / 4, rel_tol=1e-5)
+    assert math.isclose(queue_info_nce(q, k, queue, 0.2).item(), total / 4, rel_tol=1e-5)
 
 
-def test_batch_contrast_scales_with_the_temperature_and_normalises():
+def test_batch_info_nce_scales_with_the_temperature_and_normalises():
     q, k = torch.randn(4, 5), torch.randn(4, 5, requires_grad=True)
     total = 0.0
     for i in range(4):
         total += softmax_loss([float(F.cosine_similarity(q[i], k[j].detach(), dim=0)) / 0.3 for j in range(4)], i)
-    loss = batch_contrast(q.requires_grad_(), k, 0.3)
+    loss = batch_info_nce(q.requires_grad_(), k, 0.3)
     assert math.isclose(loss.item(), 2 * 0.3 * total / 4, rel_tol=1e-5)
     loss.backward()
     assert k.grad is None

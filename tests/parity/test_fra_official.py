@@ -52,7 +52,7 @@ def golden(request, tmp_path):
         student_temperature=float(settings["student_temp"]),
         teacher_temperature=float(settings["teacher_temp"]),
         uniformity_weight=float(settings["uniformity_weight"]),
-        momentum=float(settings["base_momentum"]),
+        ema_momentum=float(settings["base_momentum"]),
     ).double()
     method.load_state_dict({n: t.double() if t.is_floating_point() else t for n, t in rename_fra(weights).items()})
     return method.train(), numbers, settings

@@ -18,11 +18,11 @@ RESNET = ["--backbone", "test_resnet", "--backbone_args", '{"output_stride": 8}'
 SHORT = [*SMALL, *RESNET, "--batch_size", "32", "--dim", "64", "--hidden_dim", "256"]
 VIT = ["--backbone", "test_vit", "--backbone_args", '{"patch_size": 8, "global_pool": "avg"}', "--crop_min", "0.4"]
 SETTINGS = {
-    "byol": [*SHORT, "--epochs", "10", "--momentum", "0.95"],
-    "fra": [*SHORT, "--epochs", "5", "--momentum", "0.95"],
+    "byol": [*SHORT, "--epochs", "10", "--ema_momentum", "0.95"],
+    "fra": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95"],
     "moco_v2": [
         *(*LARGE, *RESNET, "--epochs", "6", "--lr", "2e-3"),
-        *("--dim", "64", "--queue", "1024", "--momentum", "0.99"),
+        *("--dim", "64", "--queue", "1024", "--ema_momentum", "0.99"),
     ],
     "moco_v3": [*SHORT, "--epochs", "6"],
     "mae": [

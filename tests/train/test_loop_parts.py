@@ -60,7 +60,7 @@ def test_warmup_from_zero_as_fra_fine_tunes():
 
 
 def test_plan_fills_from_the_recipe():
-    plan = planned(TrainConfig(), RECIPE.but(batch_size=128, accumulate=2), 20)
+    plan = planned(TrainConfig(), RECIPE.but(batch_size=128, gradient_accumulation_steps=2), 20)
     assert (plan.lr, plan.steps_per_epoch, plan.total_steps, plan.warmup_steps) == (0.2, 10, 1000, 100)
 
 

@@ -126,7 +126,7 @@ def test_accumulation_is_the_large_batch_where_no_batch_statistics_are(tmp_path)
     found = []
     for accumulate in ("1", "4"):
         folder = tmp_path / accumulate
-        more = ["--accumulate", accumulate, "--output", str(folder)]
+        more = ["--gradient_accumulation_steps", accumulate, "--output", str(folder)]
         script = str(REPOSITORY / "recipes" / "pretrain.py")
         done = subprocess.run([sys.executable, script, *words, *more], env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -23,7 +23,8 @@ _CUTS = ("box", "center_crop")  # what says which part of an image is the face; 
 def joined(split: str, root: str | None = None, streaming: bool = False, parts: Any = ()) -> FaceData:
     """The faces of several datasets in one, as for pre-training without labels.
 
-    `--dataset joined --root FACES --parts '[{name: ferplus, root: ferplus}, {name: lfw, root: lfw, center_crop: 0.56}]'`
+    `--dataset joined --root FACES --parts '[{name: ferplus, root: ferplus}, {name: lfw, root: lfw, center_crop:
+    0.56}]'`
 
     A part that has no such split is left out, and said, unless none has it. Columns that not all parts have are left
     out; labels stay where all parts have the same classes, in the order of the first part's.
