@@ -10,13 +10,13 @@ import torch
 import yaml
 
 import fra_zoo
-from fra_zoo.config import parse
+from fra_zoo.config import parse, plain
 from fra_zoo.train.config import FinetuneConfig, PretrainConfig
 from tests.train.helpers import run
 
 pytestmark = pytest.mark.slow
-SMALL = ["--dataset_args", '{"size": 32, "count": 96}', "--tracker", "none"]
-BACKBONE = ["--backbone", "test_resnet", "--backbone_args", '{"output_stride": 8}', "--image_size", "32"]
+SMALL = ["--dataset_args", "{size: 32, count: 96}", "--tracker", "none"]
+BACKBONE = ["--backbone", "test_resnet", "--backbone.output_stride", "8", "--image_size", "32"]
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,7 @@ def test_pretraining_leaves_a_whole_run_folder(pretrained):
     resolved = yaml.safe_load((pretrained / "config.yaml").read_text())
     assert resolved["optim"]["optimizer"] == "lars"
     assert resolved["method"]["regions"] == 8
+    assert plain(parse(PretrainConfig, ["--config", str(pretrained / "config.yaml")])) == resolved  # it can be given again
 
 
 def test_regions_of_chosen_faces_are_drawn(pretrained, tmp_path):
