@@ -39,7 +39,9 @@ def test_pretraining_leaves_a_whole_run_folder(pretrained):
     resolved = yaml.safe_load((pretrained / "config.yaml").read_text())
     assert resolved["optim"]["optimizer"] == "lars"
     assert resolved["method"]["regions"] == 8
-    assert plain(parse(PretrainConfig, ["--config", str(pretrained / "config.yaml")])) == resolved  # it can be given again
+    assert (
+        plain(parse(PretrainConfig, ["--config", str(pretrained / "config.yaml")])) == resolved
+    )  # it can be given again
 
 
 def test_regions_of_chosen_faces_are_drawn(pretrained, tmp_path):

@@ -86,7 +86,7 @@ def test_command_line(folder, tmp_path, capsys):
     main(["data", "convert", str(folder), str(tmp_path / "out"), "--shard_images", "8"])
     assert "use it with --dataset parquet --root" in capsys.readouterr().out
     for words, expected in [
-        (["data"], "unknown command 'data '; known: inspect, convert"),
+        (["data"], "unknown command 'data'; known: data convert, data inspect"),
         (["data", "inspect"], "usage: fra-zoo data inspect PATH"),
         (["data", "convert", str(folder), str(tmp_path / "o"), "--shard_images", "0"], "at least 1, got 0"),
         (["data", "inspect", "/nowhere"], "no such folder or file: /nowhere"),
