@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from fra_zoo.hub.foreign import convert_checkpoint, list_layouts, method_from_checkpoint
     from fra_zoo.methods import create_method, list_methods, load_method
     from fra_zoo.models import create_model, list_models
-    from fra_zoo.predict import Predictor, list_detectors
+    from fra_zoo.predict import Embedder, Predictor, list_detectors
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Embedder": "fra_zoo.predict",
     "Predictor": "fra_zoo.predict",
     "convert_checkpoint": "fra_zoo.hub.foreign",
     "create_dataset": "fra_zoo.data",
@@ -45,6 +46,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Embedder",
     "FraZooError",
     "Predictor",
     "convert_checkpoint",

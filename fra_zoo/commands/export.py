@@ -13,7 +13,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import Options, option
 from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.paths import output_file, shown
-from fra_zoo.predict.predictor import load_classifier
+from fra_zoo.predict.face_model import load_model
 
 
 @dataclass
@@ -30,5 +30,5 @@ def run(argv: Sequence[str]) -> None:
     if config.onnx is None:
         raise FraZooError("export needs --onnx FILE.onnx")
     file = output_file(config.onnx, "--onnx")
-    gap = export_onnx(load_classifier(name), file)
+    gap = export_onnx(load_model(name), file)
     print(f"written: {shown(file)}; ONNX Runtime and PyTorch differ by at most {gap:.1e}")

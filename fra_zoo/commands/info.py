@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fra_zoo.config import parse, place_words
 from fra_zoo.fields import Options
 from fra_zoo.models.preprocessing import clean_view, own_preprocessing
-from fra_zoo.predict.predictor import load_classifier
+from fra_zoo.predict.face_model import load_model
 
 
 @dataclass
@@ -24,7 +24,7 @@ def run(argv: Sequence[str]) -> None:
     """Print the facts of a model, one a line."""
     (name,), rest = place_words(argv, "info MODEL", 1)
     parse(Config, rest)
-    model = load_classifier(name)
+    model = load_model(name)
     view, cfg = clean_view(model), model.pretrained_cfg
     parameters = sum(p.numel() for p in model.parameters())
     lines = {

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -23,16 +24,18 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, WEIGHT, Options, option
 from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.models.zoo import EMBEDDED
-from fra_zoo.paths import output_file, shown
+from fra_zoo.paths import shown
 from fra_zoo.plot import picture_file, write_png
+from fra_zoo.predict.film_rows import tracked_rows
 from fra_zoo.predict.pace import Every, pace
 from fra_zoo.predict.picture import annotate, grid, tile
 from fra_zoo.predict.predictor import Predictor, default_classifier
 from fra_zoo.predict.results import Prediction
 from fra_zoo.predict.sources import frames, is_video, source_path
+from fra_zoo.predict.tables import table_file
 from fra_zoo.predict.timeline import Timeline
 from fra_zoo.predict.tracks import SMOOTH, Tracker
-from fra_zoo.predict.writers import Journal
+from fra_zoo.predict.journal import Journal
 
 SHOWN = 24
 
@@ -66,13 +69,14 @@ def run(argv: Sequence[str]) -> None:
         raise FraZooError(f"--timeline is of a film, and {shown(path)} is none; leave it out")
     timeline = _picture(config.timeline, path, "--timeline")
     if config.out:
-        output_file(config.out, "--out")
+        table_file(config.out)
     use_cpu(config.threads)
     predictor = Predictor(config.model, detector=config.detector, regions=config.regions, batch_size=config.batch_size)
     if config.model is None:
         print(model_line(default_classifier()))
     about = {"source": source, "detector": config.detector, "every": config.every, "model": predictor.fingerprint}
-    journal = Journal(config.out, about) if config.out else None
+    rows = partial(tracked_rows, smooth=config.smooth)
+    journal = Journal(config.out, about, rows=rows) if config.out else None
     before = journal.done if journal else 0
     began, seen, with_face, errors = time.perf_counter(), 0, 0, 0
     stream = predictor.of_frames(frames(path, every=config.every, wanted=journal.wants if journal else None))
@@ -97,8 +101,8 @@ def run(argv: Sequence[str]) -> None:
         if before:
             print(f"went on with {journal.path.name}, which held {before} image(s); the table above is of the others")
         if timeline:
-            lines.add(journal.rows(config.smooth))
-        print(f"written: {shown(journal.finish(config.smooth))}")
+            lines.add(journal.rows())
+        print(f"written: {shown(journal.finish())}")
     if timeline:
         lines.draw(timeline)
         print(f"drawn: {shown(timeline)}")

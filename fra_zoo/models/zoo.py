@@ -143,6 +143,11 @@ def classifiers() -> list[str]:
     return [f"{name}.{tag}" for name in ZOO for tag, one in EMBEDDED[name].items() if one.labels]
 
 
+def backbones() -> list[str]:
+    """Weights that come with the package and have no classifier, as `name.tag`; the first is the default."""
+    return [f"{name}.{tag}" for name in ZOO for tag, one in EMBEDDED[name].items() if not one.labels]
+
+
 def packaged(name: str) -> Embedded:
     """The weights in the package that are called `name.tag`, wherever those of the Hub are; `FraZooError` if none."""
     base, _, tag = name.partition(".")

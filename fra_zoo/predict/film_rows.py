@@ -10,21 +10,24 @@ import numpy as np
 import torch
 
 from fra_zoo.predict.results import Face, Prediction
-from fra_zoo.predict.tracks import Tracker
+from fra_zoo.predict.tracks import SMOOTH, Tracker
 
 _P = "p_"
 
 
-def looks_entry(one: Prediction) -> dict[str, Any]:
-    """What a journal keeps of a film's frame besides its rows: the looks of its faces, in order, if it has any."""
+def prediction_entry(one: Prediction) -> dict[str, Any]:
+    """What a journal keeps of a prediction: its rows and, of a film's frame, the looks of its faces if it has any."""
     looks = [face.look for face in one.faces]
     if not looks or any(look is None for look in looks):
-        return {}
-    return {"looks": [base64.b64encode(look.half().numpy().tobytes()).decode() for look in looks if look is not None]}
+        return {"rows": one.rows()}
+    looks = [base64.b64encode(look.half().numpy().tobytes()).decode() for look in looks if look is not None]
+    return {"rows": one.rows(), "looks": looks}
 
 
-def tracked_rows(entries: Iterable[dict[str, Any]], smooth: float) -> Iterator[dict[str, Any]]:
+def tracked_rows(entries: Iterable[dict[str, Any]], smooth: float = SMOOTH) -> Iterator[dict[str, Any]]:
     """Rows of a journal's entries; in those of films the faces have tracks, and smoothed probabilities.
+
+    The tracks are made here, so that a run that broke off ends with those of one that did not.
 
     Args:
         entries: with `rows` and, of films, `looks`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -15,28 +14,25 @@ from fra_zoo.devices import autocast_for
 from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, MARGIN, WEIGHT, Range, checked
 from fra_zoo.methods import load_method
-from fra_zoo.models import create_model
 from fra_zoo.models.answer import class_probabilities
 from fra_zoo.models.build import check_name
-from fra_zoo.models.finite import require_finite, require_finite_answer
-from fra_zoo.models.preprocessing import averages_flip, clean_view, load_size, own_preprocessing
+from fra_zoo.models.finite import require_finite
+from fra_zoo.models.preprocessing import averages_flip
 from fra_zoo.models.zoo import ZOO, classifiers
-from fra_zoo.paths import shown, user_path
-from fra_zoo.predict.detect import make_detector
-from fra_zoo.predict.faces import FaceFinder, Seen
+from fra_zoo.paths import shown
+from fra_zoo.predict.face_model import FaceModel, load_model, named_place
+from fra_zoo.predict.faces import Seen
 from fra_zoo.predict.frame import Frame
 from fra_zoo.predict.looks import listening, looks
 from fra_zoo.predict.pace import Every
 from fra_zoo.predict.results import Face, Prediction
 from fra_zoo.predict.sources import Wanted, frames
 from fra_zoo.predict.tracks import SMOOTH, Tracker
-from fra_zoo.remote import PREFIX
-from fra_zoo.views.apply import make_views
 
 NO_EXPRESSIONS = "model '{}' names no expressions: give a fine-tuned run, or a published classifier"
 
 
-class Predictor:
+class Predictor(FaceModel):
     """Expressions of the faces in photos and videos.
 
     Args:
@@ -70,28 +66,18 @@ class Predictor:
         batch_size: Annotated[int, COUNT] = 64,
         device: str | torch.device | None = None,
     ) -> None:
-        model = default_classifier() if model is None else model
-        require_expressions(str(model))
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.model: Any = load_classifier(str(model)).to(self.device, memory_format=torch.channels_last)
-        own = own_preprocessing(self.model)
-        self.labels: tuple[str, ...] = tuple(map(shown, self.model.pretrained_cfg.get("label_names") or ()))
-        if len(set(self.labels)) != self.model.num_classes or not self.labels:
-            raise FraZooError(NO_EXPRESSIONS.format(shown(str(model))))
-        if not self.model.classifier_loaded:
-            raise FraZooError(f"model '{shown(str(model))}' has no trained classifier: give a fine-tuned run")
-        require_finite(self.model.state_dict(), f"model '{shown(str(model))}'")
-        require_finite_answer(self.model, f"model '{shown(str(model))}'")
-        self.view = clean_view(self.model)
-        self.finder = FaceFinder(
-            make_detector(detector),
-            load_size(self.model, self.view.size),
-            own.get("face_margin", 0.0) if margin is None else margin,
-            own.get("align", False) if align is None else align,
-            batch_size,
+        model = str(default_classifier() if model is None else model)
+        require_expressions(model)
+        loaded = load_model(model)
+        self.labels: tuple[str, ...] = tuple(map(shown, loaded.pretrained_cfg.get("label_names") or ()))
+        if len(set(self.labels)) != loaded.num_classes or not self.labels:
+            raise FraZooError(NO_EXPRESSIONS.format(shown(model)))
+        if not loaded.classifier_loaded:
+            raise FraZooError(f"model '{shown(model)}' has no trained classifier: give a fine-tuned run")
+        super().__init__(
+            loaded, model, detector=detector, margin=margin, align=align, batch_size=batch_size, device=device
         )
         self.flip_average = averages_flip(self.model) if flip_average is None else flip_average
-        self.batch_size = batch_size
         self.method: Any = None if regions is None else load_method(regions).to(self.device)
         if self.method is not None:
             require_finite(self.method.state_dict(), f"regions '{shown(str(regions))}'")
@@ -99,13 +85,7 @@ class Predictor:
     @property
     def fingerprint(self) -> str:
         """A hash of all that decides what is answered for a face: weights, names, how it is cut out and shown."""
-        cutting = self.finder.size, self.finder.margin, self.finder.align
-        about = (self.labels, self.view, *cutting, self.flip_average)
-        digest = hashlib.sha256(repr(about).encode("utf-8", "surrogateescape"))
-        for name, value in self.model.state_dict().items():
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return self.hash_of(self.labels, self.flip_average)
 
     def __call__(self, source: Any) -> list[Prediction]:
         """The predictions of a source (see `fra_zoo.predict.sources.frames`), all at once."""
@@ -172,15 +152,11 @@ class Predictor:
     def probabilities(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b c"]:
         """Class probabilities of cut-out faces."""
         with autocast_for(self.device):
-            return class_probabilities(self.model, self._see(faces, self.view), flip_average=self.flip_average).cpu()
+            return class_probabilities(self.model, self.see(faces), flip_average=self.flip_average).cpu()
 
     @torch.no_grad()
     def _heatmaps(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b n i j"]:
-        return cast(Tensor, self.method.regions(self._see(faces, self.method.views[0].clean()))).float().cpu()
-
-    def _see(self, faces: Tensor, view: Any) -> Tensor:
-        (x,) = make_views(faces.to(self.device), [view], seed=0, epoch=0, index=torch.arange(len(faces)))
-        return x
+        return cast(Tensor, self.method.regions(self.see(faces, self.method.views[0].clean()))).float().cpu()
 
 
 def default_classifier() -> str:
@@ -193,24 +169,10 @@ def default_classifier() -> str:
     return first
 
 
-def load_classifier(name: str) -> Any:
-    """A classifier by a zoo name, a path or a repository; in evaluation mode."""
-    model: Any = create_model(_named(name), pretrained=True)
-    return model.eval()
-
-
 def require_expressions(name: str) -> None:
     """Raise `FraZooError` for a name whose weights are of other things than faces, before they are fetched."""
-    name = _named(name)
+    name = named_place(name)
     if ":" not in name:
         check_name(name)
         if name.split(".")[0] not in ZOO:
             raise FraZooError(NO_EXPRESSIONS.format(name))
-
-
-def _named(name: str) -> str:
-    """A path of this machine as `local-dir:PATH`; other names as they are."""
-    if name.startswith(PREFIX):
-        return name
-    path = user_path(name.removeprefix("local-dir:"), "model")
-    return f"local-dir:{path}" if name.startswith("local-dir:") or path.exists() else name

@@ -1,10 +1,10 @@
-"""What a prediction is."""
+"""What is found in an image: faces, with expressions or with embeddings."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -34,6 +34,17 @@ class Face:
     track: int | None = None
     look: Float[Tensor, " d"] | None = field(default=None, repr=False, compare=False)
 
+    def columns(self) -> dict[str, Any]:
+        """What a table has of it, beside what it has of the image."""
+        return {
+            **({} if self.track is None else {"track": self.track}),
+            **_place(self),
+            "label": self.label,
+            "confidence": self.confidence,
+            "uncertainty": self.uncertainty,
+            **{f"p_{name}": p for name, p in self.probabilities.items()},
+        }
+
     @property
     def label(self) -> str:
         """The most probable expression."""
@@ -52,7 +63,29 @@ class Face:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class EmbeddedFace:
+    """One face of an image, as numbers for other programs.
+
+    Attributes:
+        box: (x, y, width, height) in pixels of the image.
+        vector: the embedding, float32, on the CPU.
+        score: how sure the detector is, from 0 to 1, or None.
+    """
+
+    box: Box
+    vector: Float[Tensor, " d"] = field(repr=False, compare=False)
+    score: float | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """What a table has of it, beside what it has of the image; `vector` is an array."""
+        return {**_place(self), "vector": self.vector.numpy()}
+
+
+F = TypeVar("F", Face, EmbeddedFace)
+
+
+@dataclass(frozen=True)
+class FacesOf(Generic[F]):
     """The faces of one image or frame; none is no error.
 
     Attributes:
@@ -67,7 +100,7 @@ class Prediction:
 
     source: str
     size: tuple[int, int]
-    faces: tuple[Face, ...] = ()
+    faces: tuple[F, ...] = ()
     frame: int | None = None
     seconds: float | None = None
     error: str | None = None
@@ -83,17 +116,17 @@ class Prediction:
         error = None if self.error is None else shown(self.error)
         without = [{**head, "face": None, "error": error}] if error or not self.faces else []
         return without + [
-            {
-                **head,
-                "face": number,
-                **({} if self.frame is None else {"track": face.track}),
-                **dict(zip(("x", "y", "width", "height"), face.box, strict=True)),
-                "score": face.score,
-                "label": face.label,
-                "confidence": face.confidence,
-                "uncertainty": face.uncertainty,
-                **{f"p_{name}": p for name, p in face.probabilities.items()},
-                "error": None,
-            }
-            for number, face in enumerate(self.faces)
+            {**head, "face": number, **face.columns(), "error": None} for number, face in enumerate(self.faces)
         ]
+
+
+class Prediction(FacesOf[Face]):
+    """The faces of one image or frame with their expressions; see `FacesOf`."""
+
+
+class Embeddings(FacesOf[EmbeddedFace]):
+    """The faces of one image or frame with their embeddings; see `FacesOf`."""
+
+
+def _place(face: Face | EmbeddedFace) -> dict[str, Any]:
+    return {**dict(zip(("x", "y", "width", "height"), face.box, strict=True)), "score": face.score}

@@ -22,7 +22,7 @@ from fra_zoo.predict.looks import listening, looks
 from fra_zoo.predict.sources import frames
 from fra_zoo.predict.timeline import Timeline
 from fra_zoo.predict.tracks import Tracker, _likeness, assign, overlap
-from fra_zoo.predict.writers import Journal
+from fra_zoo.predict.journal import Journal
 
 pytest.importorskip("scipy", reason="scipy is not installed")
 LOOKS = F.normalize(torch.randn(4, 64, generator=torch.Generator().manual_seed(1)), dim=1)

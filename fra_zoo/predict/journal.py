@@ -1,33 +1,32 @@
-"""Writing predictions to a file as they come: CSV, JSON lines or Parquet; a run that broke off goes on.
+"""Writing results to a file as they come: CSV, JSON lines or Parquet; a run that broke off goes on.
 
-Every prediction is one line of a journal beside the file. The file itself is made from the journal at the end, so a
+Every image is one line of a journal beside the file. The file itself is made from the journal at the end, so a
 half-written one never stands there.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.errors import FraZooError
 from fra_zoo.paths import output_file, shown
-from fra_zoo.predict.film_rows import looks_entry, tracked_rows
+from fra_zoo.predict.film_rows import prediction_entry, tracked_rows
 from fra_zoo.predict.frame import Stamp
-from fra_zoo.predict.results import Prediction
-from fra_zoo.predict.tracks import SMOOTH
+from fra_zoo.predict.results import FacesOf
+from fra_zoo.predict.tables import WRITERS, names_of, table_file
 
-FORMATS = (".csv", ".jsonl", ".parquet")
-_BATCH = 1024
 _Key = tuple[str, "int | None"]
+Entry = dict[str, Any]
+R = TypeVar("R", bound=FacesOf)
 
 
 class Journal:
-    """The predictions that a run has written so far, each known by its source, frame and the file's stamp.
+    """The images that a run is done with, each known by its source, frame and the file's stamp.
 
     A run that goes on asks `wants` for every image: new ones and those whose file has changed are done, and what is
     not asked for any more is left out of the file.
@@ -35,15 +34,25 @@ class Journal:
     Args:
         file: what will be written in the end; its suffix is the format.
         about: what the run does; another run does not go on with this journal.
+        keep: what is kept of an image, as JSON takes it, besides its name.
+        rows: the table's rows of all that was kept, in order; by default those of predictions.
+        formats: suffixes that the file may have.
 
     Raises:
         FraZooError: if the file cannot be written, or the journal is of another run.
     """
 
-    def __init__(self, file: str | Path, about: dict[str, Any]) -> None:
-        self.file = output_file(file, "--out")
-        if self.file.suffix.lower() not in FORMATS:
-            raise FraZooError(f"cannot write {shown(self.file)}: {nearest(self.file.suffix, FORMATS)}")
+    def __init__(
+        self,
+        file: str | Path,
+        about: dict[str, Any],
+        *,
+        keep: Callable[[Any], Entry] = prediction_entry,
+        rows: Callable[[Iterable[Entry]], Iterator[dict[str, Any]]] = tracked_rows,
+        formats: Sequence[str] = tuple(WRITERS),
+    ) -> None:
+        self.file = table_file(file, formats)
+        self._keep, self._rows = keep, rows
         self.path = output_file(self.file.with_name(self.file.name + ".journal"), "the journal")
         self._places: dict[_Key, tuple[int, Stamp | None]] = {}
         self._order: list[_Key] = []
@@ -88,7 +97,7 @@ class Journal:
         )
 
     def _note(self, line: bytes, place: int) -> bool:
-        """Note where a prediction stands; False if the line is damaged."""
+        """Note where an image stands; False if the line is damaged."""
         try:
             entry = json.loads(line)
             key, stamp = (sys.intern(entry["source"]), entry["frame"]), entry["stamp"]
@@ -104,12 +113,11 @@ class Journal:
         self._order.append(key)
         return stamp is None or key not in self._places or self._places[key][1] != stamp
 
-    def write(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-        """Pass predictions on, each noted first."""
+    def write(self, images: Iterable[R]) -> Iterator[R]:
+        """Pass images on, each noted first."""
         with open(self.path, "ab") as file:
-            for one in predictions:
-                entry = {"source": one.source, "frame": one.frame, "stamp": one.stamp, "rows": one.rows()}
-                entry |= looks_entry(one)
+            for one in images:
+                entry = {"source": one.source, "frame": one.frame, "stamp": one.stamp, **self._keep(one)}
                 place = file.seek(0, os.SEEK_END)
                 self._places[one.source, one.frame] = place, one.stamp
                 try:
@@ -122,17 +130,11 @@ class Journal:
                 self.done += 1
                 yield one
 
-    def rows(self, smooth: float = SMOOTH) -> Iterator[dict[str, Any]]:
-        """The rows of all images that were asked for, in that order; of every image so far if none was.
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of all images that were asked for, in that order; of every image so far if none was."""
+        yield from self._rows(self._entries())
 
-        Faces of films get their tracks here, so that a run that broke off ends with those of one that did not.
-
-        Args:
-            smooth: seconds, see `fra_zoo.predict.tracks.Tracker`.
-        """
-        yield from tracked_rows(self._entries(), smooth)
-
-    def _entries(self) -> Iterator[dict[str, Any]]:
+    def _entries(self) -> Iterator[Entry]:
         with open(self.path, "rb") as file:
             next(file)
             if not self._order:
@@ -142,52 +144,18 @@ class Journal:
                     file.seek(self._places[key][0])
                     yield json.loads(file.readline())
 
-    def finish(self, smooth: float = SMOOTH) -> Path:
-        """Make the file, then remove the journal; for `smooth` see `rows`."""
-        columns = list(dict.fromkeys(name for row in self.rows(smooth) for name in row))
+    def finish(self) -> Path:
+        """Make the file, then remove the journal."""
+        columns = names_of(self.rows())
         making = self.file.with_name(self.file.name + ".making")
         try:
-            _WRITERS[self.file.suffix.lower()](making, columns, self.rows(smooth))
+            WRITERS[self.file.suffix.lower()](making, columns, self.rows())
             os.replace(making, self.file)
         except OSError as error:
             making.unlink(missing_ok=True)
             raise FraZooError(
                 f"{shown(self.file)} cannot be written ({error.strerror or error}); free some space and run again: "
-                "nothing is predicted twice"
+                "nothing is done twice"
             ) from error
         self.path.unlink()
         return self.file
-
-
-def _csv(file: Path, columns: list[str], rows: Iterator[dict[str, Any]]) -> None:
-    with open(file, "w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _jsonl(file: Path, columns: list[str], rows: Iterator[dict[str, Any]]) -> None:
-    with open(file, "w", encoding="utf-8") as lines:
-        for row in rows:
-            lines.write(json.dumps({name: row.get(name) for name in columns}) + "\n")
-
-
-def _parquet(file: Path, columns: list[str], rows: Iterator[dict[str, Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kinds = {"source": pa.string(), "label": pa.string(), "error": pa.string()}
-    whole = ("frame", "face", "track", "x", "y", "width", "height")
-    kinds |= {name: pa.int64() for name in whole}
-    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
-    with pq.ParquetWriter(file, schema) as writer:
-        batch: list[dict[str, Any]] = []
-        for row in rows:
-            batch.append({name: row.get(name) for name in columns})
-            if len(batch) == _BATCH:
-                writer.write_table(pa.Table.from_pylist(batch, schema))
-                batch = []
-        writer.write_table(pa.Table.from_pylist(batch, schema))
-
-
-_WRITERS = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
