@@ -26,8 +26,8 @@ class Embedder(FaceModel):
     """Embeddings of the faces in photos and videos: vectors for search, clustering or a classifier of your own.
 
     Args:
-        model: a name of the zoo or of timm that has weights, a run folder or an export, or `hf-hub:ORG/NAME[@REVISION]`.
-            By default the pre-trained backbone that comes with the package.
+        model: a name of the zoo or of timm that has weights, a run folder or an export, or
+            `hf-hub:ORG/NAME[@REVISION]`. By default the pre-trained backbone that comes with the package.
         detector: as for `fra_zoo.Predictor`; `none` takes images whole.
         margin, align: how faces are cut out; by default what the model says, else neither.
         batch_size: faces in a pass.

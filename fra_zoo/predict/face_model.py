@@ -11,7 +11,6 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fra_zoo.devices import autocast_for
-from fra_zoo.errors import FraZooError
 from fra_zoo.fields import Range, checked
 from fra_zoo.models import create_model
 from fra_zoo.models.finite import require_finite, require_finite_answer

@@ -29,9 +29,9 @@ from fra_zoo.models import zoo
 from fra_zoo.predict import Face, Predictor
 from fra_zoo.predict.crop import cut, square
 from fra_zoo.predict.detect import Found, without_doubles
+from fra_zoo.predict.journal import Journal
 from fra_zoo.predict.picture import annotate, grid
 from fra_zoo.predict.sources import frames
-from fra_zoo.predict.journal import Journal
 from fra_zoo.views.spec import ViewSpec
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
