@@ -44,7 +44,7 @@ class Config(Options):
 def run(argv: Sequence[str]) -> None:
     """Embed, and write a table."""
     (source,), rest = place_words(argv, "embed PHOTO_OR_FOLDER_OR_VIDEO --out FILE.parquet", 1)
-    (config,) = parse([Config], rest)
+    config = parse(Config, rest)
     if config.out is None:
         raise FraZooError("embed needs --out FILE.parquet")
     path = source_path(source)

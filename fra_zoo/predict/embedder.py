@@ -16,10 +16,12 @@ from fra_zoo.models.zoo import backbones
 from fra_zoo.predict.face_model import FaceModel, load_model
 from fra_zoo.predict.pace import Every
 from fra_zoo.predict.results import Embeddings
-from fra_zoo.predict.tables import arrow_table, names_of
+from fra_zoo.predict.tables import arrow_table
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+COLUMNS = ("source", "frame", "seconds", "face", "x", "y", "width", "height", "score", "vector", "error")
 
 
 class Embedder(FaceModel):
@@ -76,7 +78,7 @@ class Embedder(FaceModel):
         from datasets import Dataset
 
         rows = [row for one in self.embed(source, every=every) for row in one.rows()]
-        return Dataset(arrow_table(names_of(rows), rows))
+        return Dataset(arrow_table(COLUMNS, rows))
 
 
 def default_backbone() -> str:
@@ -96,10 +98,11 @@ def embeddings_entry(one: Embeddings) -> dict[str, Any]:
 
 
 def embedding_rows(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows of a journal's entries; a vector is an array again."""
+    """Rows of a journal's entries, all with the same columns; a vector is an array again."""
     for entry in entries:
         for row in entry["rows"]:
-            yield _changed(row, lambda text: np.frombuffer(base64.b64decode(text), np.float32))
+            row = _changed(row, lambda text: np.frombuffer(base64.b64decode(text), np.float32))
+            yield {name: row.get(name) for name in COLUMNS}
 
 
 def _changed(row: dict[str, Any], change: Any) -> dict[str, Any]:

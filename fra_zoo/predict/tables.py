@@ -44,14 +44,14 @@ def write_parquet(file: Path, columns: list[str], rows: Iterable[Row]) -> None:
             writer.write_table(arrow_table(columns, part))
 
 
-def arrow_table(columns: list[str], rows: Iterable[Row]) -> Any:
+def arrow_table(columns: Sequence[str], rows: Iterable[Row]) -> Any:
     """The rows as a table of pyarrow; what a row lacks is null."""
     import pyarrow as pa
 
     return pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in rows], schema(columns))
 
 
-def schema(columns: list[str]) -> Any:
+def schema(columns: Sequence[str]) -> Any:
     """pyarrow's types of the columns, which do not depend on what stands in them."""
     import pyarrow as pa
 
