@@ -157,7 +157,7 @@ def test_outputs_are_tried_before_the_model_is_loaded(tmp_path, capsys):
         ([*predict, "--picture", str(photo)], "is the photo itself"),
         (["predict", "", "--model", "/no/such/run"], "the photo, folder or video is empty"),
         (["export", "/no/such/run", "--onnx", f"{below}.onnx"], "--onnx"),
-        (["evaluate", "--model", "local-dir:/no/such/run", "--dataset", "x", "--output", f"{below}.json"], "output"),
+        (["evaluate", "--model", "local-dir:/no/such/run", "--dataset", "lfw", "--output", f"{below}.json"], "output"),
         (["data", "convert", str(tmp_path), below], "the folder to convert to"),
     ]:
         with pytest.raises(SystemExit):

@@ -184,7 +184,7 @@ def test_a_film_is_followed_by_the_predictor(small, clip):
 
 def test_a_run_over_a_film_that_broke_off_ends_with_the_tracks_of_a_whole_one(small, clip, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "fra_zoo.predict.predictor.make_detector", lambda which: lambda pixels: list(map(_found, squares(pixels)))
+        "fra_zoo.predict.face_model.make_detector", lambda which: lambda pixels: list(map(_found, squares(pixels)))
     )
     words = ["predict", str(clip), "--model", str(small), "--smooth", "0.4"]
     main([*words, "--out", str(tmp_path / "whole.csv"), "--timeline", str(tmp_path / "whole.png")])
