@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import (
     DistributedDataParallelKwargs,
     DistributedType,
@@ -36,6 +37,7 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     """Precision, compilation, threads, trackers and DDP settings; batch norm buffers stay each process's own."""
     kind = "cuda" if torch.cuda.is_available() else "cpu"
     output = str(user_path(config.output, "output"))
+    AcceleratorState._reset_state()  # Accelerate keeps the first run's precision and compilation for all of a process
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if bf16_here(kind) else "fp32"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -13,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from fra_zoo.errors import FraZooError
 from fra_zoo.layers.ema import momentum_at
 from fra_zoo.methods import list_methods
+from tests.forked import run_forked
 from tests.methods import FAMILIES, batch_for, complete, families, make
 
 METHODS = list_methods()
@@ -86,6 +85,7 @@ def test_bf16_is_near_fp32(method):
 
 COMPILE = """
 import copy, torch
+from tests.forked import run_forked
 from tests.methods import batch_for, make
 torch.manual_seed(0)
 method = make({name!r})
@@ -98,10 +98,11 @@ torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_compiles_to_one_graph(name, repository):
+def test_compiles_to_one_graph(name, tmp_path):
     """In a process of its own, without the run-time checks of shapes, which no compiler can trace."""
-    code = COMPILE.format(name=name)
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=repository)
+    script = tmp_path / "compile.py"
+    script.write_text(COMPILE.format(name=name))
+    done = run_forked(script, [])
     assert done.returncode == 0, done.stderr[-2000:]
 
 

@@ -44,18 +44,27 @@ def part_of(batch, rank):
     }
 
 
-def worker(rank, port, name, preset, folder):
+def worker(rank, port, folder):
+    """All that two processes are asked, so that they are started once."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=WORLD)
-    method = DistributedDataParallel(exact(name, preset), broadcast_buffers=False)
-    out = method(part_of(joined_batch(method.module), rank))
-    out["loss"].backward()
-    loss = mean_across_processes(out["loss"].detach())
-    if rank == 0:
-        gradients = {n: p.grad for n, p in method.module.named_parameters() if p.grad is not None}
-        torch.save({"loss": loss, "gradients": gradients, "state": method.module.state_dict()}, folder / "two.pt")
+    for name, preset in CASES:
+        method = DistributedDataParallel(exact(name, preset), broadcast_buffers=False)
+        out = method(part_of(joined_batch(method.module), rank))
+        out["loss"].backward()
+        loss = mean_across_processes(out["loss"].detach())
+        if rank == 0:
+            gradients = {n: p.grad for n, p in method.module.named_parameters() if p.grad is not None}
+            found = {"loss": loss, "gradients": gradients, "state": method.module.state_dict()}
+            torch.save(found, folder / f"{name}-{preset}.pt")
+    torch.save(sinkhorn(scores().chunk(WORLD)[rank]), folder / f"sinkhorn-{rank}.pt")
     dist.destroy_process_group()
+
+
+def scores():
+    torch.manual_seed(1)
+    return torch.rand(12, 5, dtype=torch.float64)
 
 
 def free_port():
@@ -64,13 +73,20 @@ def free_port():
         return s.getsockname()[1]
 
 
+@pytest.fixture(scope="module")
+def of_two_processes(tmp_path_factory):
+    """The folder of what they found."""
+    folder = tmp_path_factory.mktemp("two")
+    mp.spawn(worker, args=(free_port(), folder), nprocs=WORLD)
+    return folder
+
+
 @pytest.mark.parametrize(("name", "preset"), CASES)
-def test_gradient_equals_that_of_the_joined_batch(name, preset, tmp_path):
+def test_gradient_equals_that_of_the_joined_batch(name, preset, of_two_processes):
     method = exact(name, preset)
     out = method(joined_batch(method))
     out["loss"].backward()
-    mp.spawn(worker, args=(free_port(), name, preset, tmp_path), nprocs=WORLD)
-    two = torch.load(tmp_path / "two.pt")
+    two = torch.load(of_two_processes / f"{name}-{preset}.pt")
     torch.testing.assert_close(two["loss"], out["loss"].detach(), rtol=1e-8, atol=1e-10)
     ours = {n: p.grad for n, p in method.named_parameters() if p.grad is not None}
     assert ours.keys() == two["gradients"].keys()
@@ -82,20 +98,9 @@ def test_gradient_equals_that_of_the_joined_batch(name, preset, tmp_path):
         torch.testing.assert_close(two["state"][buffer], value, rtol=1e-8, atol=1e-10, msg=buffer)
 
 
-def sinkhorn_worker(rank, port, folder):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    dist.init_process_group("gloo", rank=rank, world_size=WORLD)
-    torch.manual_seed(1)
-    whole = torch.rand(12, 5, dtype=torch.float64)
-    torch.save(sinkhorn(whole.chunk(WORLD)[rank]), folder / f"{rank}.pt")
-    dist.destroy_process_group()
-
-
-def test_sinkhorn_balances_over_all_processes(tmp_path):
-    mp.spawn(sinkhorn_worker, args=(free_port(), tmp_path), nprocs=WORLD)
-    torch.manual_seed(1)
-    expected = sinkhorn(torch.rand(12, 5, dtype=torch.float64))
-    torch.testing.assert_close(torch.cat([torch.load(tmp_path / f"{rank}.pt") for rank in range(WORLD)]), expected)
+def test_sinkhorn_balances_over_all_processes(of_two_processes):
+    found = torch.cat([torch.load(of_two_processes / f"sinkhorn-{rank}.pt") for rank in range(WORLD)])
+    torch.testing.assert_close(found, sinkhorn(scores()))
 
 
 def test_collectives_are_the_identity_on_one_process():

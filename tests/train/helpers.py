@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.forked import run_forked
 from tests.methods import families, small_options
 
 REPOSITORY = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def environment() -> dict[str, str]:
 
 
 def run(recipe: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(recipe, *words), env=environment(), capture_output=True, text=True, timeout=300)
+    return run_forked(REPOSITORY / "recipes" / f"{recipe}.py", list(words), environment=environment())
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:

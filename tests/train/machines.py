@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import socket
 import time
 from pathlib import Path
 
-server = multiprocessing.get_context("forkserver")
-server.set_forkserver_preload(["fra_zoo.train.pretrain"])  # its imports take longer than such a run
+from tests.forked import say_into, server
 
 
 def free_port() -> int:
@@ -18,10 +16,8 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-def _machine(rank: int, world: int, port: int, words: list[str], said: str) -> None:
-    file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
+def _machine(rank: int, world: int, port: int, words: list[str], said: Path) -> None:
+    say_into(said, said)
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "1"}
     os.environ |= {"OMP_NUM_THREADS": "1"}
@@ -48,7 +44,7 @@ class Machines:
         self.folder, port = folder, port or free_port()
         folder.mkdir(parents=True, exist_ok=True)
         ranks = range(world if come is None else come)
-        jobs = [(rank, world, port, words, str(folder / f"{rank}.txt")) for rank in ranks]
+        jobs = [(rank, world, port, words, folder / f"{rank}.txt") for rank in ranks]
         self.processes = [server.Process(target=_machine, args=job) for job in jobs]
         for process in self.processes:
             process.start()

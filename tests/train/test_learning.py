@@ -10,7 +10,18 @@ from fra_zoo.methods import list_methods
 from fra_zoo.train.pretrain import pretrain
 
 pytestmark = pytest.mark.slow
-RUN = ["--optimizer", "adamw", "--weight_decay", "0.05", "--warmup_epochs", "1", "--save_every", "99"]
+RUN = [
+    "--precision",
+    "fp32",
+    "--optimizer",
+    "adamw",
+    "--weight_decay",
+    "0.05",
+    "--warmup_epochs",
+    "1",
+    "--save_every",
+    "99",
+]
 RUN += ["--cache", "ram", "--tracker", "none", "--probe_images", "2000", "--evaluate_every", "0", "--log_every", "50"]
 SMALL = ["--dataset_args", '{"size": 32, "count": 2000}', "--image_size", "32", "--lr", "2e-3"]
 LARGE = ["--dataset_args", '{"size": 48, "count": 2000}', "--image_size", "48", "--batch_size", "64"]
@@ -18,15 +29,15 @@ RESNET = ["--backbone", "test_resnet", "--backbone_args", '{"output_stride": 8}'
 SHORT = [*SMALL, *RESNET, "--batch_size", "32", "--dim", "64", "--hidden_dim", "256"]
 VIT = ["--backbone", "test_vit", "--backbone_args", '{"patch_size": 8, "global_pool": "avg"}', "--crop_min", "0.4"]
 SETTINGS = {
-    "byol": [*SHORT, "--epochs", "10", "--ema_momentum", "0.95"],
-    "fra": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95"],
+    "byol": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95"],
+    "fra": [*SHORT, "--epochs", "4", "--ema_momentum", "0.95"],
     "moco_v2": [
-        *(*LARGE, *RESNET, "--epochs", "6", "--lr", "2e-3"),
+        *(*LARGE, *RESNET, "--epochs", "4", "--lr", "2e-3"),
         *("--dim", "64", "--queue", "1024", "--ema_momentum", "0.99"),
     ],
-    "moco_v3": [*SHORT, "--epochs", "6"],
+    "moco_v3": [*SHORT, "--epochs", "4"],
     "mae": [
-        *(*LARGE, *VIT, "--epochs", "20", "--lr", "4e-3", "--mask_ratio", "0.6"),
+        *(*LARGE, *VIT, "--epochs", "18", "--lr", "4e-3", "--mask_ratio", "0.6"),
         *("--decoder_dim", "64", "--decoder_depth", "1", "--decoder_heads", "4"),
     ],
     "farl": [
