@@ -107,6 +107,10 @@ class FaceLoader:
             persistent_workers=self.workers > 0,
         )
 
+    def close(self) -> None:
+        """Let the decoding processes end."""
+        self.__dict__.pop("_loader", None)
+
     def state(self) -> None:
         """Nothing: where an epoch stands follows from the step alone."""
 

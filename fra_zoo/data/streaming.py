@@ -11,8 +11,9 @@ import hashlib
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -95,7 +96,8 @@ class ShardLoader:
         self.dead: dict[str, str] = {}
         self.cursor = Cursor()
         self._any_read = False
-        self._stream: Iterator[tuple[dict[str, Any], Cursor]] | None = None
+        self._closed = threading.Event()
+        self._stream: Generator[tuple[dict[str, Any], Cursor], None, None] | None = None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[dict[str, Any]]:
         """The next batches of this process, from the cursor on; the cursor moves as they are taken."""
@@ -105,6 +107,12 @@ class ShardLoader:
         for _ in range(start, self.steps_per_epoch):
             batch, self.cursor = next(self._stream)
             yield batch
+
+    def close(self) -> None:
+        """Read no further ahead: what is being read is let go, and nothing more is said of it."""
+        self._closed.set()
+        if self._stream is not None:
+            self._stream.close()
 
     def state(self) -> dict[str, Any]:
         """The cursor, for a checkpoint."""
@@ -132,10 +140,9 @@ class ShardLoader:
         files = [self.shards.files[number] for number in order.tolist()][self.rank :: self.world]
         return [files[first : first + self.window] for first in range(0, len(files), self.window)]
 
-    def _batches(self, cursor: Cursor) -> Iterator[tuple[dict[str, Any], Cursor]]:
-        rows = self._rows(cursor)
+    def _batches(self, cursor: Cursor) -> Generator[tuple[dict[str, Any], Cursor], None, None]:
         last_good = cursor.turn
-        with ThreadPoolExecutor(max(self.workers, 1)) as pool:
+        with closing(self._rows(cursor)) as rows, ThreadPoolExecutor(max(self.workers, 1)) as pool:
             while True:
                 samples: list[dict[str, Any]] = []
                 while len(samples) < self.batch_size:
@@ -161,7 +168,7 @@ class ShardLoader:
         extra = {name: row[name] for name in ("label", "text") if name in row}
         return {"image": image, "index": _index(row["image"]), **extra}
 
-    def _rows(self, cursor: Cursor) -> Iterator[tuple[Row, Cursor]]:
+    def _rows(self, cursor: Cursor) -> Generator[tuple[Row, Cursor], None, None]:
         """Rows from the cursor on, each with the cursor behind it; the next window is fetched meanwhile."""
         with ThreadPoolExecutor(1) as fetcher:
             coming = fetcher.submit(self._load, cursor)
@@ -190,12 +197,16 @@ class ShardLoader:
         rows: list[Row] = []
         dead = list(cursor.dead)
         for file in self.windows(cursor.turn)[cursor.window]:
+            if self._closed.is_set():
+                break
             if file in dead:
                 continue
             try:
                 rows += self.shards.read(file, self.shard_seconds)
                 self._any_read = True
             except DeadShard as error:
+                if self._closed.is_set():
+                    break
                 if error.alike and not self._any_read:
                     raise FraZooError(str(error)) from error
                 if cursor.offset:
@@ -211,27 +222,39 @@ class ShardLoader:
         return replace(cursor, dead=tuple(dead)), [rows[place] for place in order.tolist()]
 
 
-def ahead(items: Iterator[T], depth: int) -> Iterator[T]:
-    """The same items, made in a thread of their own, up to `depth` before they are asked for; errors come through."""
+def ahead(items: Generator[T, None, None], depth: int) -> Generator[T, None, None]:
+    """The same items, made in a thread of their own, up to `depth` before they are asked for; errors come through.
+
+    The thread ends with the last item, with an error, or when this generator is closed.
+    """
     made: queue.Queue[Future[T]] = queue.Queue(depth)
+    closed = threading.Event()
 
     def make() -> None:
-        while True:
+        while not closed.is_set():
             future: Future[T] = Future()
             try:
                 future.set_result(next(items))
             except BaseException as error:
                 future.set_exception(error)
-                made.put(future)
-                return
+                closed.set()
             made.put(future)
 
-    threading.Thread(target=make, daemon=True).start()
-    while True:
-        try:
-            yield made.get().result()
-        except StopIteration:
-            return
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:
+                item = made.get().result()
+            except StopIteration:
+                return
+            yield item
+    finally:
+        closed.set()
+        while thread.is_alive():
+            with suppress(queue.Empty):
+                made.get(timeout=0.01)  # it may wait for room
+        items.close()
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:

@@ -129,6 +129,7 @@ class Trainer:
             return self.step >= self.plan.stop_step
         finally:
             bar.close()
+            self.loader.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 

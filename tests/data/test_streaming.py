@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
+import threading
+import time
 
 import numpy as np
 import PIL.Image
@@ -12,7 +15,7 @@ import pytest
 from datasets import Dataset, Features, Image, Value
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.shards import braces, find_shards
+from fra_zoo.data.shards import Shards, braces, find_shards
 from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.errors import FraZooError
 from tests.data.shard_server import Server
@@ -215,3 +218,24 @@ def test_captions_are_written_from_labels(tmp_path):
     batch = next(loader(data, 3).epoch(0))
     said = dict(zip(batch["label"].tolist(), batch["text"], strict=True))
     assert said == {1: "a photo of a happy face", -1: "a photo of a face", 4: "a photo of an angry face"}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_closed_stream_reads_no_further_and_says_nothing(workers, parquet, tmp_path, monkeypatch, capfd):
+    """Its folder may go at once; before, a thread went on reading and said that shards were skipped."""
+    folder = shutil.copytree(parquet, tmp_path / "shards")
+    read = Shards.read
+
+    def slowly(*args):
+        time.sleep(0.1)
+        return read(*args)
+
+    monkeypatch.setattr(Shards, "read", slowly)
+    before = set(threading.enumerate())
+    stream = loader(faces(folder), steps=1, workers=workers)
+    assert len(list(stream.epoch(0))) == 1
+    shutil.rmtree(folder)
+    stream.close()
+    stream.close()
+    assert set(threading.enumerate()) <= before
+    assert capfd.readouterr().err == ""
