@@ -18,7 +18,7 @@ from fra_zoo.fer.base import OBJECTIVES
 from fra_zoo.fields import ranges
 from fra_zoo.hub.foreign.layout import LAYOUTS
 from fra_zoo.methods.base import METHODS
-from fra_zoo.predict.detect import DETECTORS
+from fra_zoo.predict.detectors import DETECTORS
 from fra_zoo.train.config import FinetuneConfig, PretrainConfig
 from fra_zoo.views.operations.base import OPERATIONS
 

@@ -38,6 +38,10 @@ _LOGIN = "log in with `hf auth login` or set HF_TOKEN"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+class HubError(FraZooError):
+    """What the Hub, the network or the cache refuses."""
+
+
 @contextmanager
 def hub_errors(repo_id: str, revision: str | None = None, kind: Kind = "model") -> Iterator[None]:
     """Turn what huggingface_hub raises into one line that says what to do."""
@@ -49,7 +53,7 @@ def hub_errors(repo_id: str, revision: str | None = None, kind: Kind = "model") 
         message = explain(error, repo_id, revision, kind)
         if message is None and isinstance(error, ImportError):
             raise
-        raise FraZooError(message or _unknown(error, repo_id)) from error
+        raise HubError(message or _unknown(error, repo_id)) from error
 
 
 def explain(error: BaseException, repo_id: str, revision: str | None = None, kind: Kind = "model") -> str | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import hf_hub_download
+from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from fra_zoo.errors import FraZooError
@@ -20,6 +20,7 @@ from fra_zoo.weights import CONFIG, WEIGHTS
 PREFIX = "hf-hub:"
 _SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 _CHUNK = 1 << 20
+PATIENCE = 5.0  # seconds that a Hub has for its answer where something else can stand in for it
 
 
 def split_name(name: str) -> tuple[str, str | None]:
@@ -57,6 +58,28 @@ def fetch(
         revision = folder.name
     assert folder is not None
     return folder
+
+
+def fetch_first(name: str, file: str) -> Path:
+    """A file of a repository as the cache has it; the Hub is asked, once for `PATIENCE`, only where the cache has none.
+
+    For a file that never changes: `fetch` asks for a newer revision each time, and again where nobody answers.
+
+    Args:
+        name: as for `fetch`.
+        file: its name in the repository.
+
+    Raises:
+        HubError: what went wrong and the mend.
+    """
+    repo_id, revision = split_name(name)
+    with hub_errors(repo_id, revision):
+        cached = try_to_load_from_cache(repo_id, file, revision=revision)
+        if isinstance(cached, str):
+            check_hash(Path(cached))
+            return Path(cached)
+        get_hf_file_metadata(hf_hub_url(repo_id, file, revision=revision), timeout=PATIENCE)
+    return fetch(name, required=(file,)) / file
 
 
 def check_hash(path: Path) -> None:

@@ -45,7 +45,7 @@ class BenchmarkConfig(Options):
     optimizer: str = "lars"
     photos: str | None = None
     model: str = "runs/tuned"
-    detector: str = "haar"
+    detector: str = "auto"
     images: int = option(500, range=COUNT)
 
 

@@ -60,7 +60,7 @@ def measure(config: DetectorsConfig) -> None:
 
     from fra_zoo.data import create_dataset
     from fra_zoo.data.opening import open_rgb
-    from fra_zoo.predict.detect import make_detector
+    from fra_zoo.predict.detectors import make_detector
 
     if config.lfw is None:
         raise FraZooError("config: lfw is missing; give the root of LFW")

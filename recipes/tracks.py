@@ -55,7 +55,7 @@ def measure(config: TracksConfig) -> None:
 
     from fra_zoo.data import create_dataset
     from fra_zoo.predict import Predictor
-    from fra_zoo.predict.detect import Found
+    from fra_zoo.predict.detectors import Found
     from fra_zoo.predict.frame import Frame
     from fra_zoo.predict.tracks import Tracker
 

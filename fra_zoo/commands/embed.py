@@ -34,7 +34,7 @@ class Config(Options):
         "zoo or timm name with weights, run, export, or hf-hub:ORG/NAME; default: the one in the package",
         place=True,
     )
-    detector: str = option("haar", "haar, yunet, auto, or center; none takes images whole")
+    detector: str = option("auto", "auto is yunet if it can be had, else haar; none takes images whole")
     out: str | None = option(None, "table to write: .parquet or .jsonl; resumable", private=True)
     every: str = option("1", "which frames of a video: 5 is every fifth, 0.5s one every half second")
     batch_size: int = option(64, "faces in a pass", COUNT)
@@ -54,7 +54,7 @@ def run(argv: Sequence[str]) -> None:
     embedder = Embedder(config.model, detector=config.detector, batch_size=config.batch_size)
     if config.model is None:
         print(f"model {default_backbone()}; licence: {embedder.model.pretrained_cfg.get('license') or 'unknown'}")
-    about = {"source": source, "detector": config.detector, "every": config.every, "model": embedder.fingerprint}
+    about = {"source": source, "detector": embedder.detector, "every": config.every, "model": embedder.fingerprint}
     journal = Journal(config.out, about, keep=embeddings_entry, rows=embedding_rows, formats=FORMATS)
     before, began = journal.done, time.perf_counter()
     images = faces = errors = width = 0

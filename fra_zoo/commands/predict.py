@@ -47,7 +47,7 @@ class Config(Options):
     model: str | None = option(
         None, "run, export, zoo name with weights, or hf-hub:ORG/NAME; default: the one in the package", place=True
     )
-    detector: str = option("haar", "haar, yunet, auto (yunet if it can be had, else haar), center or none")
+    detector: str = option("auto", "auto is yunet if it can be had, else haar; others: fra-zoo list")
     regions: str | None = option(None, "a pre-trained method whose heatmaps are drawn", place=True)
     out: str | None = option(None, "table to write: .csv, .jsonl or .parquet; resumable", private=True)
     picture: str | None = option(None, "annotated picture to write; a grid for many images", private=True)
@@ -74,7 +74,7 @@ def run(argv: Sequence[str]) -> None:
     predictor = Predictor(config.model, detector=config.detector, regions=config.regions, batch_size=config.batch_size)
     if config.model is None:
         print(model_line(default_classifier()))
-    about = {"source": source, "detector": config.detector, "every": config.every, "model": predictor.fingerprint}
+    about = {"source": source, "detector": predictor.detector, "every": config.every, "model": predictor.fingerprint}
     rows = partial(tracked_rows, smooth=config.smooth)
     journal = Journal(config.out, about, rows=rows) if config.out else None
     before = journal.done if journal else 0

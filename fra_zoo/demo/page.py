@@ -22,7 +22,7 @@ _HEADERS = ("time", "face", "expression", "probability", "uncertainty")
 
 
 def build_page(
-    model: str | None = None, *, detector: str = "haar", regions: str | None = REGIONS, note: str = HERE
+    model: str | None = None, *, detector: str = "auto", regions: str | None = REGIONS, note: str = HERE
 ) -> gr.Blocks:
     """The page, with the model loaded; `fra_zoo.demo.serve.serve` serves it.
 

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fra_zoo.predict.detect import Found
+from fra_zoo.predict.detectors import Found
 from fra_zoo.views.functional import resize_matrix
 
 

@@ -50,7 +50,7 @@ class Embedder(FaceModel):
         self,
         model: str | Path | None = None,
         *,
-        detector: Any = "haar",
+        detector: Any = "auto",
         margin: Annotated[float | None, MARGIN] = None,
         align: bool | None = None,
         batch_size: Annotated[int, COUNT] = 64,

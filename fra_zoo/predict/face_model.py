@@ -16,7 +16,7 @@ from fra_zoo.models import create_model
 from fra_zoo.models.finite import require_finite, require_finite_answer
 from fra_zoo.models.preprocessing import clean_view, load_size, own_preprocessing
 from fra_zoo.paths import shown, user_path
-from fra_zoo.predict.detect import make_detector
+from fra_zoo.predict.detectors import make_detector
 from fra_zoo.predict.faces import FaceFinder
 from fra_zoo.predict.frame import Frame
 from fra_zoo.predict.pace import Every
@@ -68,6 +68,11 @@ class FaceModel:
             own.get("align", False) if align is None else align,
             batch_size,
         )
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector that looks: what `auto` chose."""
+        return self.finder.detect.name
 
     @property
     def batch_size(self) -> int:

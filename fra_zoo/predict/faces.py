@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.predict.crop import cut
-from fra_zoo.predict.detect import Detector, Found
+from fra_zoo.predict.detectors.base import Chosen, Found
 from fra_zoo.predict.frame import Frame, one_line
 
 
@@ -34,14 +34,14 @@ class FaceFinder:
     """Finds the faces of images and cuts them out.
 
     Attributes:
-        detect: see `fra_zoo.predict.detect.make_detector`.
+        detect: see `fra_zoo.predict.detectors.make_detector`.
         size: side that they are cut to, pixels.
         margin: room around a found face as a share of its longer side.
         align: turn faces upright where the detector gives eyes.
         batch_size: faces of a batch, about.
     """
 
-    detect: Detector
+    detect: Chosen
     size: int
     margin: float
     align: bool

@@ -38,7 +38,7 @@ class Predictor(FaceModel):
     Args:
         model: a zoo name with weights, a run folder or an export, or `hf-hub:ORG/NAME[@REVISION]`; it needs a
             classifier with class names. By default the one that comes with the package.
-        detector: `haar` (offline), `yunet` (better; from the Hub, once), `auto` (the better one that can be had),
+        detector: `auto` (`yunet` if it can be had, else `haar`), `yunet` (from the Hub, once), `haar` (offline),
             `center`, `none`, or a function of an RGB array (h, w, 3) that gives boxes (x, y, width, height).
         regions: a pre-trained method (run, export or `hf-hub:`) whose heatmaps are added to each face.
         margin: room around a found face as a share of its longer side; by default what the model says, else none.
@@ -58,7 +58,7 @@ class Predictor(FaceModel):
         self,
         model: str | Path | None = None,
         *,
-        detector: Any = "haar",
+        detector: Any = "auto",
         regions: str | Path | None = None,
         margin: Annotated[float | None, MARGIN] = None,
         align: bool | None = None,

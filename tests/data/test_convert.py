@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ from fra_zoo.cli import main
 from fra_zoo.data import create_dataset
 from fra_zoo.data.convert import convert
 from fra_zoo.errors import FraZooError
+from tests.forked import start_command, wait_for
 
 
 @pytest.fixture
@@ -101,24 +99,21 @@ def test_lfw_killed_twice_is_lfw_uninterrupted(real_data, tmp_path):
     """13 233 images; kill -9 at two places, then the end."""
     source = tmp_path / "lfw"
     subprocess.run([sys.executable, str(real_data / "unpack.py"), "imagefolder", str(source)], check=True)
-    code = "import sys; from fra_zoo.cli import main; main(sys.argv[1:])"
-    words = [sys.executable, "-W", "ignore", "-c", code, "data", "convert", str(source)]
+    words = ["data", "convert", str(source)]
 
-    def start(out):
-        return subprocess.Popen([*words, str(out)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    def finish(name):
+        process = start_command(*words, str(tmp_path / name))
+        process.join()
+        return process.exitcode
 
-    assert start(tmp_path / "whole").wait() == 0
+    assert finish("whole") == 0
     for number in (2, 5):
-        process = start(tmp_path / "cut")
-        deadline = time.monotonic() + 200
-        while len(list((tmp_path / "cut").glob("*.parquet"))) < number:
-            assert process.poll() is None, "the conversion ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process = start_command(*words, str(tmp_path / "cut"))
+        wait_for(tmp_path / "cut", process, lambda folder, number=number: len(list(folder.glob("*.parquet"))) >= number)
+        process.kill()
+        process.join()
         assert not (tmp_path / "cut" / "dataset.json").exists()
-    assert start(tmp_path / "cut").wait() == 0
+    assert finish("cut") == 0
     whole, cut = (create_dataset("parquet", "train", str(tmp_path / name)).dataset for name in ("whole", "cut"))
     assert len(whole) == 13_233
     assert whole["identity"][:] == cut["identity"][:]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +25,13 @@ from fra_zoo.methods import create_method
 from fra_zoo.models import zoo
 from fra_zoo.predict import Face, Predictor
 from fra_zoo.predict.crop import cut, square
-from fra_zoo.predict.detect import Found, without_doubles
+from fra_zoo.predict.detectors import Found
+from fra_zoo.predict.detectors.haar import without_doubles
 from fra_zoo.predict.journal import Journal
 from fra_zoo.predict.picture import annotate, grid
 from fra_zoo.predict.sources import frames
 from fra_zoo.views.spec import ViewSpec
+from tests.forked import start_command, wait_for
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
@@ -256,26 +255,22 @@ def test_a_killed_video_run_ends_with_the_rows_of_a_whole_one(export, tmp_path):
     file = tmp_path / "long.mp4"
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (64, 48))
     rng = np.random.default_rng(0)
-    for _ in range(3000):
+    for _ in range(1500):
         writer.write(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8))
     writer.release()
-    code = "import sys; from fra_zoo.cli import main; main(sys.argv[1:])"
-    words = [sys.executable, "-W", "ignore", "-c", code, "predict", str(file), "--model", str(export)]
-    words += ["--detector", "center", "--batch_size", "16", "--out"]
+    words = ["predict", str(file), "--model", str(export), "--detector", "center", "--batch_size", "16", "--out"]
 
-    def start(name):
-        return subprocess.Popen([*words, str(tmp_path / name)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def finish(name):
+        process = start_command(*words, str(tmp_path / name))
+        process.join()
+        return process.exitcode
 
-    assert start("whole.csv").wait() == 0
-    process, journal = start("cut.csv"), tmp_path / "cut.csv.journal"
-    deadline = time.monotonic() + 100
-    while not journal.is_file() or journal.stat().st_size < 50_000:
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert start("cut.csv").wait() == 0
+    assert finish("whole.csv") == 0
+    process, journal = start_command(*words, str(tmp_path / "cut.csv")), tmp_path / "cut.csv.journal"
+    wait_for(journal, process, lambda file: file.is_file() and file.stat().st_size > 50_000)
+    process.kill()
+    process.join()
+    assert finish("cut.csv") == 0
     assert (tmp_path / "cut.csv").read_text() == (tmp_path / "whole.csv").read_text()
 
 

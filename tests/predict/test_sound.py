@@ -16,7 +16,7 @@ from fra_zoo.hub import export_model
 from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.plot import picture_file
 from fra_zoo.predict import Predictor
-from fra_zoo.predict.detect import Found, make_detector
+from fra_zoo.predict.detectors import Found, make_detector
 from fra_zoo.views.spec import ViewSpec
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)

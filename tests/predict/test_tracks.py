@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.predict import Face, Prediction, Predictor
+from fra_zoo.predict.detectors.base import Chosen
 from fra_zoo.predict.journal import Journal
 from fra_zoo.predict.looks import listening, looks
 from fra_zoo.predict.sources import frames
@@ -183,13 +184,12 @@ def test_a_film_is_followed_by_the_predictor(small, clip):
 
 
 def test_a_run_over_a_film_that_broke_off_ends_with_the_tracks_of_a_whole_one(small, clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "fra_zoo.predict.face_model.make_detector", lambda which: lambda pixels: list(map(_found, squares(pixels)))
-    )
+    chosen = Chosen("squares", lambda pixels: list(map(_found, squares(pixels))))
+    monkeypatch.setattr("fra_zoo.predict.face_model.make_detector", lambda which: chosen)
     words = ["predict", str(clip), "--model", str(small), "--smooth", "0.4"]
     main([*words, "--out", str(tmp_path / "whole.csv"), "--timeline", str(tmp_path / "whole.png")])
     predictor = Predictor(small)
-    about = {"source": str(clip), "detector": "haar", "every": "1", "model": predictor.fingerprint}
+    about = {"source": str(clip), "detector": "squares", "every": "1", "model": predictor.fingerprint}
     for _ in islice(Journal(tmp_path / "part.csv", about).write(predictor.of_frames(frames(clip))), 9):
         pass
     main([*words, "--out", str(tmp_path / "part.csv"), "--timeline", str(tmp_path / "part.png")])
@@ -207,7 +207,7 @@ def test_a_run_over_a_film_that_broke_off_ends_with_the_tracks_of_a_whole_one(sm
 
 
 def _found(box):
-    from fra_zoo.predict.detect import Found
+    from fra_zoo.predict.detectors import Found
 
     return Found(box)
 

@@ -1,0 +1,122 @@
+"""What a detector of faces is, and how one is made by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.predict.results import Box
+from fra_zoo.registry import Registry
+
+
+class Found(NamedTuple):
+    """A face that a detector found.
+
+    Attributes:
+        box: (x, y, width, height), pixels.
+        score: from 0 to 1, or None.
+        eyes: (x, y) of the eye on the left of the image, then of the other, or None.
+    """
+
+    box: Box
+    score: float | None = None
+    eyes: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+
+Detector = Callable[[NDArray[np.uint8]], list[Found]]
+DETECTORS: Registry[Callable[[], Detector]] = Registry("detector", "fra_zoo.predict.detectors")
+
+
+def list_detectors(pattern: str = "*") -> list[str]:
+    """Names of the registered detectors that match a shell pattern.
+
+    Example:
+        >>> list_detectors("h*")
+        ['haar']
+    """
+    return DETECTORS.list(pattern)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A detector that was made: what it gives is cleaned.
+
+    None and NaN are no face, boxes are cut at the image's edges, and those without area are dropped. The largest comes
+    first.
+
+    Attributes:
+        name: that of the detector which looks, also where another name chose it; `a function` for one of yours.
+        find: an RGB image (h, w, 3) to boxes (x, y, width, height), pixels, or `Found`s.
+    """
+
+    name: str
+    find: Callable[[NDArray[np.uint8]], Any]
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> list[Found]:
+        height, width = pixels.shape[:2]
+        faces = [_inside(one, width, height) for one in _each(self.find(pixels))]
+        return sorted((face for face in faces if face), key=lambda face: -face.box[2] * face.box[3])
+
+
+def make_detector(which: Any) -> Chosen:
+    """A detector by name, or of a function of an RGB image (h, w, 3) that gives boxes or `Found`s.
+
+    Raises:
+        FraZooError: for an unknown name, or a detector that cannot be had here.
+
+    Example:
+        >>> make_detector("center")(np.zeros((40, 60, 3), np.uint8))
+        [Found(box=(10, 0, 40, 40), score=None, eyes=None)]
+    """
+    if isinstance(which, Chosen):
+        return which
+    if isinstance(which, str):
+        find = DETECTORS.get(which)()
+        return find if isinstance(find, Chosen) else Chosen(which, find)
+    if callable(which):
+        return Chosen("a function", which)
+    raise FraZooError(f"a detector is a name or a function of an image, got a {type(which).__name__}")
+
+
+def _each(answer: Any) -> list[tuple[list[float], Any, Any]]:
+    """Boxes, scores and eyes of whatever a detector gives."""
+    try:
+        faces = []
+        for one in () if answer is None else answer:
+            found = one if isinstance(one, Found) else Found(one)
+            box = [float(v) for v in found.box[:4]]
+            if len(box) != 4:
+                raise ValueError
+            faces.append((box, found.score, found.eyes))
+        return faces
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        kind = type(answer).__name__
+        raise FraZooError(f"the detector gives no list of boxes (x, y, width, height) but a {kind}") from error
+
+
+def _inside(face: tuple[list[float], Any, Any], width: int, height: int) -> Found | None:
+    """The part of a face that lies in the image, or None."""
+    (x, y, w, h), score, eyes = face
+    if not np.isfinite([x, y, w, h]).all():
+        return None
+    left, right = (round(min(max(edge, 0.0), width)) for edge in (x, x + w))
+    top, bottom = (round(min(max(edge, 0.0), height)) for edge in (y, y + h))
+    if right <= left or bottom <= top:
+        return None
+    score = None if score is None or not np.isfinite(float(score)) else float(score)
+    eyes = eyes if eyes is not None and np.isfinite(np.asarray(eyes, dtype=float)).all() else None
+    return Found((left, top, right - left, bottom - top), score, eyes)
+
+
+def opencv() -> Any:
+    """OpenCV, or the line that says how to get it."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise FraZooError("detectors need OpenCV: pip install 'fra-zoo[predict]', or choose --detector none") from error
+    return cv2

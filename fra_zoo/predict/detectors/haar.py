@@ -1,0 +1,56 @@
+"""OpenCV's cascade of Haar features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fra_zoo.errors import FraZooError
+from fra_zoo.predict.detectors.base import DETECTORS, Detector, Found, opencv
+from fra_zoo.predict.results import Box
+
+
+@DETECTORS.register("haar")
+def haar() -> Detector:
+    """OpenCV's cascade of Haar features (Viola and Jones 2001), which its wheel carries: works offline.
+
+    It looks for faces of at least a quarter of the image's shorter side, and for smaller ones, down to a twelfth,
+    where there are none.
+    """
+    cv2 = opencv()
+    file = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+    if not hasattr(cv2, "CascadeClassifier") or not file.is_file():
+        raise FraZooError(
+            f"OpenCV {cv2.__version__} has no cascade; pip install 'opencv-python-headless<5', or --detector yunet"
+        )
+    cascade = cv2.CascadeClassifier(str(file))
+
+    def find(pixels: NDArray[np.uint8]) -> list[Found]:
+        gray = cv2.equalizeHist(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+        for share, step in ((4, 1.15), (12, 1.1)):
+            smallest = max(24, min(gray.shape) // share)
+            boxes, _, weights = cascade.detectMultiScale3(
+                gray, scaleFactor=step, minNeighbors=4, minSize=(smallest, smallest), outputRejectLevels=True
+            )
+            if len(boxes):
+                return [Found(box) for box in without_doubles(boxes, weights)]
+        return []
+
+    return find
+
+
+def without_doubles(boxes: Any, weights: Any, most: float = 0.4) -> list[Box]:
+    """Boxes by falling weight, without those of which more than `most` lies in one that was kept, or the other way."""
+    kept: list[Box] = []
+    for number in np.argsort(-np.asarray(weights).ravel(), kind="stable"):
+        x, y, width, height = (int(v) for v in boxes[number])
+        for a, b, w, h in kept:
+            shared = max(0, min(x + width, a + w) - max(x, a)) * max(0, min(y + height, b + h) - max(y, b))
+            if shared > most * min(width * height, w * h):
+                break
+        else:
+            kept.append((x, y, width, height))
+    return kept
