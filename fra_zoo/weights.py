@@ -20,6 +20,7 @@ from fra_zoo.paths import shown
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 HEADS, HEADS_CONFIG = "heads.safetensors", "heads.json"
+LEFT_OUT = "left_out"  # in heads.json: heads of the method that were not published
 
 
 def export_folder(path: str | Path) -> Path:

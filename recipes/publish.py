@@ -8,7 +8,8 @@
 Weights that come with the package are published into it; the tag says what was done. RUN takes the place of OLD so:
 
     git rm -r fra_zoo/models/pretrained/OLD
-    python recipes/publish.py RUN --to fra_zoo/models/pretrained/NAME.TAG --half true
+    python recipes/publish.py RUN --to fra_zoo/models/pretrained/NAME.TAG --half true \\
+        --heads region_decoder,pixel_projector
     python recipes/measure.py --model NAME.TAG --ferplus FERPLUS --lfw LFW
     python recipes/pictures.py --model NAME.TAG --lfw LFW
     python recipes/model_table.py

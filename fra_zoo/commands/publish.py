@@ -1,11 +1,12 @@
 """Publish a run or an export on the Hub, and compare what lies there bit for bit.
 
-fra-zoo publish RUN_OR_EXPORT --repo ORG/NAME [--private] [--revision TAG] [--dry-run]
+fra-zoo publish RUN_OR_EXPORT --repo ORG/NAME [--private] [--revision TAG] [--heads NAME,NAME] [--dry-run]
 fra-zoo publish --all ORG
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ class Config(Options):
     repo: str | None = option(None, "ORG/NAME")
     all: str | None = option(None, "ORG: publish every set of weights that comes with the package")
     half: bool = option(False, "filters and matrices in float16")
+    heads: str | None = option(None, "heads to publish, as NAME,NAME; default: all of the method's")
     to: str | None = option(None, "an empty folder to write the repository to, instead of the Hub", private=True)
     private: bool = option(False, "make the repository private, if it is made now")
     revision: str | None = option(None, "a tag to put on the commit")
@@ -41,16 +43,20 @@ def run(argv: Sequence[str]) -> None:
         return
     (source,), rest = place_words(argv, "publish RUN_OR_EXPORT --repo ORG/NAME", 1)
     config = parse(Config, rest)
+    heads = None if config.heads is None else config.heads.split(",")
     if config.to is not None:
         folder = output_folder(config.to, "--to")
         if any(folder.iterdir()):
             raise FraZooError(f"--to {shown(folder)} is not empty; give an empty folder")
-        stage(source, config.repo or folder.name, folder, half=config.half)
+        with tempfile.TemporaryDirectory(prefix=".publish-", dir=folder.parent) as making:
+            stage(source, config.repo or folder.name, Path(making), half=config.half, heads=heads)
+            for file in Path(making).iterdir():
+                file.rename(folder / file.name)
         print(_listing(folder))
         return
     if config.repo is None:
         raise FraZooError("publish needs --repo ORG/NAME")
-    more = {"private": config.private, "revision": config.revision, "half": config.half}
+    more = {"private": config.private, "revision": config.revision, "half": config.half, "heads": heads}
     where = publish(source, config.repo, dry_run=config.dry_run, **more)  # pyright: ignore[reportArgumentType]
     if config.dry_run:
         print(f"{_listing(Path(where))}\nnothing was uploaded; what would be is in {where}")

@@ -12,7 +12,7 @@ from fra_zoo.hub.run_facts import RunFacts
 from fra_zoo.methods.base import METHODS
 from fra_zoo.paths import shown
 from fra_zoo.task import FindsRegions
-from fra_zoo.weights import HEADS
+from fra_zoo.weights import HEADS, LEFT_OUT
 
 _OPEN_LICENSES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0")
 _NAMES = {
@@ -112,7 +112,8 @@ def _loading(facts: RunFacts, repo_id: str, heads: bool) -> str:
     ]
     if heads:
         more = ": method.regions(images)" if _finds_regions(facts) else ""
-        lines.append(f'method = fra_zoo.create_method("{name}")  # heads too{more}')
+        lacks = f", without {', '.join(left_out)}" if (left_out := facts.heads.get(LEFT_OUT)) else ""
+        lines.append(f'method = fra_zoo.create_method("{name}")  # heads too{lacks}{more}')
     if facts.labels and packaged:
         lines.append(f'faces = fra_zoo.Predictor("{name}")("photo.jpg")')
     lines.append("```")

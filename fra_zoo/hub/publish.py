@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from fra_zoo.files import RESULTS, TRAINING, read_mapping
 from fra_zoo.hub.card import PICTURES, write_card
 from fra_zoo.hub.half import halve
 from fra_zoo.hub.run_facts import MONITORED, read_facts
+from fra_zoo.hub.some_heads import keep_heads
 from fra_zoo.methods import load_method
 from fra_zoo.methods.base import METHODS
 from fra_zoo.models import create_model
@@ -40,6 +42,7 @@ def publish(
     private: bool = False,
     revision: str | None = None,
     half: bool = False,
+    heads: Sequence[str] | None = None,
     dry_run: bool = False,
 ) -> str:
     """Publish a run folder or an export; the same call again repeats an upload that broke off.
@@ -53,6 +56,7 @@ def publish(
         private: make the repository private, if it is made now.
         revision: a tag to put on the commit.
         half: keep filters and matrices in float16, which halves the files.
+        heads: those of the method's heads that are published; all by default.
         dry_run: write and check everything, and leave the Hub alone.
 
     Returns:
@@ -64,7 +68,7 @@ def publish(
     staged = Path(tempfile.mkdtemp(prefix="fra_zoo-publish-"))
     kept = False
     try:
-        stage(source, repo_id, staged, half=half)
+        stage(source, repo_id, staged, half=half, heads=heads)
         kept = dry_run
         return str(staged) if dry_run else _upload(staged, repo_id, private, revision)
     finally:
@@ -80,7 +84,9 @@ def publish_embedded(organisation: str, *, private: bool = False, dry_run: bool 
     return [publish(one, f"{organisation}/{one.name}", private=private, dry_run=dry_run) for one in found]
 
 
-def stage(source: str | Path, repo_id: str, folder: Path, *, half: bool = False) -> None:
+def stage(
+    source: str | Path, repo_id: str, folder: Path, *, half: bool = False, heads: Sequence[str] | None = None
+) -> None:
     """Write what will be published to `folder`, and load it the ways that people will."""
     run = user_path(source, "the run or export")
     export = export_folder(run)
@@ -90,11 +96,13 @@ def stage(source: str | Path, repo_id: str, folder: Path, *, half: bool = False)
     for name in (CONFIG, WEIGHTS, HEADS, HEADS_CONFIG):
         if (export / name).is_file():
             shutil.copyfile(export / name, folder / name)
+    if heads is not None:
+        keep_heads(folder, heads)
     if half:
         halve(folder)
     if (export / HEADS_CONFIG).is_file():
         _refuse_places(export / HEADS_CONFIG)
-    facts = read_facts(run, export)
+    facts = read_facts(run, folder)
     drawn = [one[PICTURE] for one in facts.measured.values() if PICTURE in one]
     for name in (RESULTS, *PICTURES, *drawn):
         if (run / name).is_file():

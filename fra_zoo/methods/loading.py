@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from fra_zoo.errors import FraZooError
@@ -9,13 +10,16 @@ from fra_zoo.files import read_mapping
 from fra_zoo.methods.base import Method
 from fra_zoo.methods.building import build_method
 from fra_zoo.models import create_model, model_folder
-from fra_zoo.weights import HEADS, HEADS_CONFIG, load_into, read_safetensors
+from fra_zoo.weights import HEADS, HEADS_CONFIG, LEFT_OUT, load_into, read_safetensors
+
+_log = logging.getLogger(__name__)
 
 
 def load_method(source: str | Path) -> Method:
     """A pre-trained method with its heads; in evaluation mode.
 
-    The target network starts as a copy of the online one, since exports do not carry it.
+    The target network starts as a copy of the online one, since exports do not carry it. Heads that were left out when
+    it was published are fresh, and a line says so.
 
     Args:
         source: a run folder, an export, `local-dir:FOLDER` or `hf-hub:ORG/NAME[@REVISION]`.
@@ -30,7 +34,13 @@ def load_method(source: str | Path) -> Method:
     backbone = create_model(f"local-dir:{folder}")
     method = build_method(about["method"], backbone, image_size=about["image_size"], **about["options"])
     state = read_safetensors(folder / HEADS)
+    left_out = about.get(LEFT_OUT, ())
+    if left_out:
+        lacking = ", ".join(left_out)
+        _log.warning("%s was published without its heads %s, which start anew; all else is as trained", source, lacking)
     for name, head in method.heads().items():
+        if name in left_out:
+            continue
         part = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
         load_into(head, part, f"{folder / HEADS}, head '{name}'")
     return method.eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -221,6 +222,31 @@ def test_a_published_folder_keeps_what_was_watched(pretrained, tmp_path):
     torch.testing.assert_close(again.regions(x), method.regions(x), rtol=0, atol=0.05)
 
 
+def test_some_heads_are_enough_for_regions_and_the_rest_is_said(pretrained, tmp_path, caplog, capsys):
+    run, method = pretrained
+    folder = tmp_path / "test_resnet.e1"
+    main(["publish", str(run), "--to", str(folder), "--heads", "region_decoder,pixel_projector"])
+    kept = {key.split(".")[0] for key in load_file(folder / "heads.safetensors")}
+    assert kept == {"region_decoder", "pixel_projector"}
+    left_out = sorted({*method.heads()} - kept)
+    assert json.loads((folder / "heads.json").read_text())["left_out"] == left_out
+    assert f"heads too, without {', '.join(left_out)}: method.regions(images)" in (folder / "README.md").read_text()
+    with caplog.at_level("WARNING", "fra_zoo"):
+        again = load_method(folder)
+    assert f"was published without its heads {', '.join(left_out)}" in caplog.text
+    x = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(again.regions(x), method.regions(x), rtol=0, atol=0)
+    for words, message in [
+        ([str(run), "--heads", "projectr"], "has no head 'projectr'; did you mean 'projector'?"),
+        ([str(folder), "--heads", "projector"], "has no head 'projector'"),
+    ]:
+        with pytest.raises(SystemExit):
+            main(["publish", *words, "--to", str(tmp_path / "other")])
+        assert message in capsys.readouterr().err
+    main(["publish", str(folder), "--to", str(tmp_path / "smaller"), "--heads", "region_decoder"])
+    assert "pixel_projector" in json.loads((tmp_path / "smaller" / "heads.json").read_text())["left_out"]
+
+
 def test_what_comes_with_the_package_is_published_in_one_go(hub, tuned, tmp_path, monkeypatch, capsys):
     module = importlib.import_module("fra_zoo.hub.publish")  # `fra_zoo.hub.publish` itself is the function
     monkeypatch.setattr(module, "EMBEDDED", {"test_resnet": {}})
@@ -422,11 +448,14 @@ def start_server(root, port, faults="[]"):
     return process
 
 
-def kill_when(process, ready):
+def kill_when(process, ready, killed):
+    """A thread that kills it once that is so, and notes whether it came."""
+
     def wait():
         deadline = time.monotonic() + 60
         while not ready() and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(0.002)
+        killed.append(time.monotonic() < deadline)
         os.kill(process.pid, signal.SIGKILL)
 
     thread = threading.Thread(target=wait)
@@ -445,7 +474,8 @@ def test_a_server_killed_in_mid_upload_and_in_mid_download(tuned, tmp_path, hub_
     root = tmp_path / "server"
     slow = '[{"method": "PUT", "path": "^/lfs/", "times": 1000, "sleep": 0.5}]'
     process = start_server(root, hub_port, slow)
-    killer = kill_when(process, lambda: list((root / "blobs").glob("*.tmp")))
+    killed = []
+    killer = kill_when(process, lambda: list((root / "blobs").glob("*.tmp")), killed)
     with pytest.raises(FraZooError, match="cannot be reached for acme/tuned"):
         fra_zoo.publish(run, "acme/tuned")
     killer.join()
@@ -459,13 +489,13 @@ def test_a_server_killed_in_mid_upload_and_in_mid_download(tuned, tmp_path, hub_
     process.stdout.close()
     slow = '[{"method": "GET", "path": "^/lfs/", "times": 1000, "truncate": 70000}]'
     process = start_server(root, hub_port, slow)
-    partial = lambda: [f for f in (tmp_path / "cache").rglob("*.incomplete") if f.stat().st_size > 50_000]  # noqa: E731
-    killer = kill_when(process, partial)
+    killer = kill_when(process, lambda: list((tmp_path / "cache").rglob("*.incomplete")), killed)
     with pytest.raises(FraZooError, match="cannot be reached for acme/tuned"):
         load()
     killer.join()
     process.wait()
     process.stdout.close()
+    assert killed == [True, True]
     assert not list((tmp_path / "cache").glob("models--acme--tuned/snapshots/*/model.safetensors"))
     process = start_server(root, hub_port)
     try:

@@ -137,9 +137,8 @@ def test_an_organisation_of_the_hub_wins(package, monkeypatch):
 
 
 def test_what_comes_with_the_package_is_whole():
-    """Each folder is an export that loads; together they keep the wheel small."""
+    """Each folder is an export that loads."""
     folders = [one.folder for tags in zoo.EMBEDDED.values() for one in tags.values()]
-    assert sum(file.stat().st_size for folder in folders for file in folder.iterdir()) <= 95 * 2**20
     for folder in folders:
         fra_zoo.create_model(folder.name, pretrained=True)
         assert json.loads((folder / "training.json").read_text())

@@ -30,7 +30,7 @@ SHORT = [*SMALL, *RESNET, "--batch_size", "32", "--dim", "64", "--hidden_dim", "
 VIT = ["--backbone", "test_vit", "--backbone_args", '{"patch_size": 8, "global_pool": "avg"}', "--crop_min", "0.4"]
 SETTINGS = {
     "byol": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95"],
-    "fra": [*SHORT, "--epochs", "4", "--ema_momentum", "0.95"],
+    "fra": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95"],
     "moco_v2": [
         *(*LARGE, *RESNET, "--epochs", "4", "--lr", "2e-3"),
         *("--dim", "64", "--queue", "1024", "--ema_momentum", "0.99"),
