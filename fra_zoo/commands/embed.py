@@ -17,10 +17,10 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fields import COUNT, Options, option
 from fra_zoo.paths import shown
 from fra_zoo.predict.embedder import Embedder, default_backbone, embedding_rows, embeddings_entry
-from fra_zoo.predict.journal import Journal
 from fra_zoo.predict.pace import pace
 from fra_zoo.predict.sources import source_path
 from fra_zoo.predict.tables import table_file
+from fra_zoo.predict.writers import Journal
 
 FORMATS = (".parquet", ".jsonl")
 

@@ -27,7 +27,6 @@ from fra_zoo.models.zoo import EMBEDDED
 from fra_zoo.paths import shown
 from fra_zoo.plot import picture_file, write_png
 from fra_zoo.predict.film_rows import tracked_rows
-from fra_zoo.predict.journal import Journal
 from fra_zoo.predict.pace import Every, pace
 from fra_zoo.predict.picture import annotate, grid, tile
 from fra_zoo.predict.predictor import Predictor, default_classifier
@@ -36,6 +35,7 @@ from fra_zoo.predict.sources import frames, is_video, source_path
 from fra_zoo.predict.tables import table_file
 from fra_zoo.predict.timeline import Timeline
 from fra_zoo.predict.tracks import SMOOTH, Tracker
+from fra_zoo.predict.writers import Journal
 
 SHOWN = 24
 

@@ -220,8 +220,9 @@ def test_captions_are_written_from_labels(tmp_path):
     assert said == {1: "a photo of a happy face", -1: "a photo of a face", 4: "a photo of an angry face"}
 
 
+@pytest.mark.parametrize("how", ["closed", "let go"])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_closed_stream_reads_no_further_and_says_nothing(workers, parquet, tmp_path, monkeypatch, capfd):
+def test_a_closed_stream_reads_no_further_and_says_nothing(how, workers, parquet, tmp_path, monkeypatch, capfd):
     """Its folder may go at once; before, a thread went on reading and said that shards were skipped."""
     folder = shutil.copytree(parquet, tmp_path / "shards")
     read = Shards.read
@@ -235,7 +236,21 @@ def test_a_closed_stream_reads_no_further_and_says_nothing(workers, parquet, tmp
     stream = loader(faces(folder), steps=1, workers=workers)
     assert len(list(stream.epoch(0))) == 1
     shutil.rmtree(folder)
-    stream.close()
-    stream.close()
+    if how == "closed":
+        stream.close()
+        stream.close()
+    else:
+        del stream
     assert set(threading.enumerate()) <= before
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_stream_that_has_begun_is_put_back(workers, parquet):
+    stream = loader(faces(parquet), steps=3, workers=workers)
+    start = stream.state()
+    first = [batch["index"].tolist() for batch in stream.epoch(0)]
+    stream.restore([start])
+    assert [batch["index"].tolist() for batch in stream.epoch(0)] == first
+    stream.close()
+    assert [batch["index"].tolist() for batch in stream.epoch(1)] != first  # goes on from where it stood

@@ -20,7 +20,7 @@ from fra_zoo.labels import FERPLUS
 from fra_zoo.models import create_model, zoo
 from fra_zoo.predict import Embedder, Predictor
 from fra_zoo.predict.embedder import embedding_rows, embeddings_entry
-from fra_zoo.predict.journal import Journal
+from fra_zoo.predict.writers import Journal
 from fra_zoo.views.spec import ViewSpec
 
 BOXES = ((2, 2, 20, 20), (10, 12, 12, 12))

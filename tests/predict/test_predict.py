@@ -27,9 +27,9 @@ from fra_zoo.predict import Face, Predictor
 from fra_zoo.predict.crop import cut, square
 from fra_zoo.predict.detectors import Found
 from fra_zoo.predict.detectors.haar import without_doubles
-from fra_zoo.predict.journal import Journal
 from fra_zoo.predict.picture import annotate, grid
 from fra_zoo.predict.sources import frames
+from fra_zoo.predict.writers import Journal
 from fra_zoo.views.spec import ViewSpec
 from tests.forked import start_command, wait_for
 

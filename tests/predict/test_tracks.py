@@ -19,11 +19,11 @@ from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.predict import Face, Prediction, Predictor
 from fra_zoo.predict.detectors.base import Chosen
-from fra_zoo.predict.journal import Journal
 from fra_zoo.predict.looks import listening, looks
 from fra_zoo.predict.sources import frames
 from fra_zoo.predict.timeline import Timeline
 from fra_zoo.predict.tracks import Tracker, _likeness, assign, overlap
+from fra_zoo.predict.writers import Journal
 
 pytest.importorskip("scipy", reason="scipy is not installed")
 LOOKS = F.normalize(torch.randn(4, 64, generator=torch.Generator().manual_seed(1)), dim=1)

@@ -14,7 +14,7 @@ import pytest
 
 from fra_zoo.cli import main
 from fra_zoo.predict import Predictor
-from fra_zoo.predict.journal import Journal
+from fra_zoo.predict.writers import Journal
 
 DETECTOR = "none"
 
