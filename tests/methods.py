@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import torch
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.fields import WIDTH
 from fra_zoo.methods import create_method
+from fra_zoo.methods.base import METHODS
 from fra_zoo.views.places import crop_place, mirrored
 
 SMALL = {
@@ -21,7 +25,9 @@ TEXTS = ["a happy face", "a sad face", "an angry face", "a face"]
 
 
 def small_options(name):
-    return SMALL.get(name, {})
+    """Those of the table; of a method that it lacks, every wide layer is made narrow."""
+    widths = (one for one in fields(METHODS.get(name).Config) if one.metadata.get("range") is WIDTH)
+    return SMALL.get(name, {one.name: 32 for one in widths if one.default is not None and one.default > 32})
 
 
 def families(name):

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from timm.layers.format import Format
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -131,3 +132,17 @@ def init_xavier(backbone: VisionTransformer, *, token_std: float, split_qkv: boo
         nn.init.zeros_(projection.bias)
     if net.cls_token is not None:
         nn.init.normal_(net.cls_token, std=token_std)
+
+
+def take_any_size(backbone: nn.Module) -> None:
+    """Let a ViT of timm, in place, take images of any size that its patches divide: its positions are resampled.
+
+    Other networks stay as they are. Source: timm's `dynamic_img_size`, which says so when a model is built.
+    """
+    net: Any = backbone
+    if getattr(net, "dynamic_img_size", True):
+        return
+    net.dynamic_img_size = True
+    net.patch_embed.strict_img_size = False
+    net.patch_embed.flatten = False
+    net.patch_embed.output_fmt = Format.NHWC
