@@ -14,6 +14,7 @@ from griffe import Docstring
 from fra_zoo.data.base import DATASETS
 from fra_zoo.evaluate.base import EVALUATORS
 from fra_zoo.evaluate.command import EvaluateConfig
+from fra_zoo.fer.augmentation import AUGMENTATIONS
 from fra_zoo.fer.base import OBJECTIVES
 from fra_zoo.fields import ranges
 from fra_zoo.hub.foreign.layout import LAYOUTS
@@ -23,7 +24,8 @@ from fra_zoo.train.config import FinetuneConfig, PretrainConfig
 from fra_zoo.views.operations.base import OPERATIONS
 
 REGISTRIES = {
-    f"{one.kind}s": one for one in (METHODS, OBJECTIVES, DATASETS, EVALUATORS, DETECTORS, LAYOUTS, OPERATIONS)
+    f"{one.kind}s": one
+    for one in (METHODS, OBJECTIVES, AUGMENTATIONS, DATASETS, EVALUATORS, DETECTORS, LAYOUTS, OPERATIONS)
 }
 COMMANDS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig, "evaluate": EvaluateConfig}
 MARK = re.compile(r"^<!-- (registered|options|reference): (\w+) -->$", re.MULTILINE)

@@ -15,7 +15,7 @@ from fra_zoo.errors import FraZooError
 if TYPE_CHECKING:
     from fra_zoo.data import create_dataset, list_datasets
     from fra_zoo.evaluate import create_evaluator, list_evaluators
-    from fra_zoo.fer import create_objective, list_objectives
+    from fra_zoo.fer import create_objective, list_augmentations, list_objectives
     from fra_zoo.hub import publish
     from fra_zoo.hub.foreign import convert_checkpoint, list_layouts, method_from_checkpoint
     from fra_zoo.methods import create_method, list_methods, load_method
@@ -33,6 +33,7 @@ _HOMES = {
     "create_method": "fra_zoo.methods",
     "create_model": "fra_zoo.models",
     "create_objective": "fra_zoo.fer",
+    "list_augmentations": "fra_zoo.fer",
     "list_datasets": "fra_zoo.data",
     "list_detectors": "fra_zoo.predict",
     "list_evaluators": "fra_zoo.evaluate",
@@ -55,6 +56,7 @@ __all__ = [
     "create_method",
     "create_model",
     "create_objective",
+    "list_augmentations",
     "list_datasets",
     "list_detectors",
     "list_evaluators",

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from torch import nn
 
 from fra_zoo.config import fill_options
+from fra_zoo.fer.augmentation import list_augmentations
 from fra_zoo.fer.base import OBJECTIVES, Objective
 from fra_zoo.fer.tuning import Tuning
 from fra_zoo.fields import SIDE, checked
 from fra_zoo.votes import ferplus_targets
 
-__all__ = ["Objective", "Tuning", "create_objective", "ferplus_targets", "list_objectives"]
+__all__ = ["Objective", "Tuning", "create_objective", "ferplus_targets", "list_augmentations", "list_objectives"]
 
 
 def list_objectives(pattern: str = "*") -> list[str]:

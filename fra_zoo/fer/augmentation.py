@@ -1,9 +1,10 @@
-"""Augmentations that FER papers train with, by name."""
+"""Augmentations that FER papers train with, by name: functions of the view's side in pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from fra_zoo.registry import Registry
 from fra_zoo.views.operations.color_jitter import ColorJitter
 from fra_zoo.views.operations.gaussian_noise import GaussianNoise
 from fra_zoo.views.operations.horizontal_flip import HorizontalFlip
@@ -15,12 +16,16 @@ from fra_zoo.views.operations.resize import Resize
 from fra_zoo.views.operations.warp import Warp
 from fra_zoo.views.spec import ViewSpec
 
+AUGMENTATIONS: Registry[Callable[[int], ViewSpec]] = Registry("augmentation", "fra_zoo.fer")
 
+
+@AUGMENTATIONS.register("ferplus")
 def ferplus_view(size: int) -> ViewSpec:
     """FER+: one affine warp and a flip (arXiv 1608.01041 section 4; ranges of its `src/ferplus.py`)."""
     return ViewSpec(size, (Warp(shift=0.08, scale=1.05, degrees=20.0, skew=0.05, flip_p=0.5), Normalize()))
 
 
+@AUGMENTATIONS.register("fra")
 def fra_view(size: int) -> ViewSpec:
     """FRA's published fine-tuning: resize, flip, jitter, shift, rotation, erasing."""
     steps = (
@@ -34,6 +39,7 @@ def fra_view(size: int) -> ViewSpec:
     return ViewSpec(size, steps)
 
 
+@AUGMENTATIONS.register("dmue")
 def dmue_view(size: int) -> ViewSpec:
     """DMUE (arXiv 2104.00232): noise of variance 30, a crop of 224 from 256, a flip, erasing; the centre at test."""
     share = 224 / 256
@@ -47,6 +53,7 @@ def dmue_view(size: int) -> ViewSpec:
     return ViewSpec(size, steps)
 
 
+@AUGMENTATIONS.register("crops")
 def crops_view(size: int) -> ViewSpec:
     """Random crops of at least 40 % of the face, a flip, light and contrast, a turn, erasing; torchvision's usual set.
 
@@ -63,9 +70,11 @@ def crops_view(size: int) -> ViewSpec:
     return ViewSpec(size, steps)
 
 
-AUGMENTATIONS: dict[str, Callable[[int], ViewSpec]] = {
-    "ferplus": ferplus_view,
-    "fra": fra_view,
-    "dmue": dmue_view,
-    "crops": crops_view,
-}
+def list_augmentations(pattern: str = "*") -> list[str]:
+    """Names of the registered augmentations that match a shell pattern.
+
+    Example:
+        >>> list_augmentations("f*")
+        ['ferplus', 'fra']
+    """
+    return AUGMENTATIONS.list(pattern)

@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 
-from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.fer import mixup
 from fra_zoo.fer.augmentation import AUGMENTATIONS
 from fra_zoo.fer.tuning import Tuning
@@ -69,7 +68,7 @@ class Objective(Task):
     Attributes:
         scheme: how FER+ votes become training targets (`fra_zoo.votes.SCHEMES`).
         sampling: how batches are drawn: `plain`, `balanced`, or `class_batches` with two of every class.
-        augmentation: name of the paper's.
+        augmentation: name of the paper's (`fra_zoo.fer.augmentation`).
     """
 
     Config: ClassVar[type[ObjectiveConfig]] = ObjectiveConfig
@@ -83,9 +82,7 @@ class Objective(Task):
         self.model, self.config, self.tuning = model, config, tuning
         cfg = cast(Any, model).pretrained_cfg
         name = self.tuning.augmentation or self.augmentation
-        if name not in AUGMENTATIONS:
-            raise FraZooError(f"unknown augmentation '{name}'; {nearest(name, AUGMENTATIONS)}")
-        view = AUGMENTATIONS[name](image_size)
+        view = AUGMENTATIONS.get(name)(image_size)
         self.views = (view.gray() if is_photometric(model) else view.normalised(tuple(cfg["mean"]), tuple(cfg["std"])),)
         if self.tuning.linear:
             model.requires_grad_(False)

@@ -14,7 +14,7 @@ class Tuning(Options):
 
     Attributes:
         linear: train the classifier alone; everything else is frozen, its norms in evaluation mode.
-        augmentation: a name of `fra_zoo.fer.augmentation.AUGMENTATIONS` instead of the objective's own.
+        augmentation: a registered one instead of the objective's own (`fra_zoo.fer.augmentation`).
         mixup: alpha of mixup (arXiv 1710.09412): faces of a batch are blended in pairs by a share from
             Beta(alpha, alpha), and so are their losses. 0 is off; 0.2 is usual.
         layer_decay: factor of the learning rate from each layer to the one below it (BEiT, arXiv 2106.08254 appendix
@@ -25,7 +25,7 @@ class Tuning(Options):
     """
 
     linear: bool = option(False, "train the classifier alone")
-    augmentation: str | None = option(None, "ferplus, fra, dmue or crops; default: the objective's")
+    augmentation: str | None = option(None, "a registered one (fra-zoo list augmentations); default: the objective's")
     mixup: float = option(0.0, "alpha of mixup: faces are blended in pairs; 0 is off, 0.2 is usual", WEIGHT)
     layer_decay: float = option(1.0, "factor of the rate from each layer to the one below; 1 is off", SHARE)
     model_ema_decay: float = option(

@@ -1,13 +1,17 @@
 """Weights that come with the package: one folder `pretrained/NAME.TAG/` each, as it is on the Hub.
 
-A folder that is there is a tag of its name; there is no list of them. Pre-trained backbones come before classifiers, so
-that a name without a tag is the backbone.
+A folder that is there is a tag of its name; there is no list of them, and other packages have such folders. Pre-trained
+backbones come before classifiers, so that a name without a tag is the backbone.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from fra_zoo.files import read_mapping
 from fra_zoo.weights import CONFIG, WEIGHTS
 
 FOLDER = Path(__file__).parent / "pretrained"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,40 @@ class Embedded:
         return {**own, **labels, "num_classes": len(self.labels), "file": str(self.folder / WEIGHTS)}
 
 
-def embedded(name: str, folder: Path = FOLDER) -> dict[str, Embedded]:
-    """The embedded weights of a zoo name, by tag; backbones first."""
-    found = [_read(place) for place in sorted(folder.glob(f"{name}.*")) if place.is_dir()]
+@cache
+def places() -> tuple[Path, ...]:
+    """Folders of such folders: the package's, then those of other packages.
+
+    These name theirs as entry points:
+
+        [project.entry-points."fra_zoo.pretrained"]
+        mine = "my_package.pretrained"  # a package whose folder holds NAME.TAG/
+    """
+    found = [FOLDER]
+    for entry in entry_points(group="fra_zoo.pretrained"):
+        try:
+            spec = importlib.util.find_spec(entry.value)
+        except ImportError:
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
+            _log.warning(
+                "weights '%s' (fra_zoo.pretrained: %s) are no package's folder; left out", entry.name, entry.value
+            )
+            continue
+        found += map(Path, spec.submodule_search_locations)
+    return tuple(found)
+
+
+def embedded_names() -> list[str]:
+    """Names that have weights, by the folders alone."""
+    found = (folder.name.partition(".") for place in places() for folder in sorted(place.glob("*.*/")))
+    return list(dict.fromkeys(name for name, dot, tag in found if name and tag))
+
+
+def embedded(name: str, *where: Path) -> dict[str, Embedded]:
+    """The embedded weights of a zoo name, by tag; backbones first. They lie in `where`, else in `places()`."""
+    folders = (folder for place in where or places() for folder in sorted(place.glob(f"{name}.*")))
+    found = [_read(folder) for folder in folders if folder.is_dir()]
     return {one.tag: one for one in sorted(found, key=lambda one: bool(one.labels))}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import timm
-from timm.models import PretrainedCfg, generate_default_cfgs, model_entrypoint, register_model
+from timm.models import PretrainedCfg, generate_default_cfgs, is_model, model_entrypoint, register_model
 from torch import nn
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.files import read_mapping
 from fra_zoo.models.dmue_resnet import DMUE_STRUCTURE, dmue_resnet18
-from fra_zoo.models.embedded import Embedded, embedded
+from fra_zoo.models.embedded import Embedded, embedded, embedded_names
 from fra_zoo.models.preprocessing import PREPROCESSING
 from fra_zoo.models.vgg13 import VGG13_STRUCTURE, ferplus_vgg13
 from fra_zoo.remote import PREFIX, fetch
@@ -62,6 +63,8 @@ _FRA, _BYOL, _MOCO_V2, _MOCO_V3 = _cfg("2403.02138"), _cfg("2006.07733"), _cfg("
 _MAE, _FARL = _cfg("2111.06377", interpolation="bicubic"), _cfg("2112.03109", interpolation="bicubic")
 _HALF = (0.5, 0.5, 0.5)
 
+_log = logging.getLogger(__name__)
+
 ZOO: dict[str, Entry] = {
     "fra_resnet18": Entry("resnet18", cfg=_FRA),
     "fra_resnet50": Entry("resnet50", cfg=_FRA),
@@ -86,7 +89,7 @@ ZOO: dict[str, Entry] = {
         preprocessing={"photometric": True, "load_size": 48},
     ),
 }
-EMBEDDED: dict[str, dict[str, Embedded]] = {name: embedded(name) for name in ZOO}
+EMBEDDED: dict[str, dict[str, Embedded]] = {name: embedded(name) for name in dict.fromkeys([*ZOO, *embedded_names()])}
 
 _STRUCTURE = ("first_conv", "classifier", "pool_size", "fixed_input_size")
 
@@ -98,6 +101,19 @@ def _complete(entry: Entry, cfg: dict[str, Any]) -> dict[str, Any]:
     plain = timm.models.get_pretrained_cfg(entry.architecture)
     assert plain is not None
     return {**{key: getattr(plain, key) for key in _STRUCTURE}, **cfg}
+
+
+def _from_weights(name: str) -> Entry | None:
+    """The entry of a name that only its weights speak of; None, and a line, if timm lacks what they are of."""
+    first = next(iter(EMBEDDED[name].values()))
+    architecture = first.config.get("architecture", "")
+    if not is_model(architecture):
+        _log.warning("weights %s are of '%s', which timm does not have; left out", first.folder.name, architecture)
+        return None
+    return Entry(architecture, cfg={key: value for key, value in first.cfg.items() if key != "file"})
+
+
+ZOO |= {name: entry for name in EMBEDDED if name not in ZOO and (entry := _from_weights(name))}
 
 
 def _all_cfgs(name: str, entry: Entry) -> dict[str, dict[str, Any]]:
