@@ -1,22 +1,25 @@
 """Who is ahead, and by how many standard errors: the runs of one comparison as a Markdown table.
 
-    python recipes/evidence.py --runs EVIDENCE [--output evidence.md]
+    python recipes/evidence.py --runs EVIDENCE [--keep docs/evidence.csv] [--output evidence.md]
 
 EVIDENCE holds run folders of recipes/pretrain.py and recipes/finetune.py, and files of recipes/evaluate.py's --output
 (`EVIDENCE/METHOD_sSEED/probe.json`; of random weights `EVIDENCE/random_sSEED/probe.json`), as the heads of
-recipes/configs/evidence_*.yaml say. What a row started from is read in the runs, not in their names.
+recipes/configs/evidence_*.yaml say. What a row started from is read in the runs, not in their names. With --keep, what they
+hold is added to a table of numbers, which is what is compared: runs that were made elsewhere, or are gone, stay in it; one
+that was made again takes the place of its numbers.
 
 The standard error of a mean over k seeds counts the test faces and the seeds: sqrt(p (1 - p) / n + s^2 / k), where s is
 the deviation between seeds; intervals are 1.96 of it. Two starts are compared as if their test faces were not the same,
 which makes a lead look smaller than it is, never larger.
 """
 
+import csv
 import math
 import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ class EvidenceConfig(Options):
     runs: str = option("evidence", "folder of the runs", place=True)
     test_faces: int = option(3137, "faces behind the accuracy of probe and kNN; FER+ test by majority", COUNT)
     pairs: int = option(6000, "pairs behind the accuracy of verification; LFW's View 2", COUNT)
+    keep: str | None = option(None, "CSV file of numbers to add to and to compare; made if it is not there")
     output: str | None = option(None, "file for the tables; else they are printed")
 
 
@@ -112,6 +116,22 @@ def collect(folder: Path, config: EvidenceConfig) -> list[Measured]:
     return found
 
 
+def kept(file: Path, found: list[Measured]) -> list[Measured]:
+    """The numbers of a file and those that were found, which win; the file holds them all afterwards."""
+    rows: dict[tuple[str, int, str], Measured] = {}
+    if file.is_file():
+        with open(file, newline="", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                one = Measured(row["start"], int(row["seed"]), row["column"], float(row["accuracy"]), int(row["faces"]))
+                rows[one.start, one.seed, one.column] = one
+    rows |= {(one.start, one.seed, one.column): one for one in found}
+    with open(output_file(file, "keep"), "w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Measured)])
+        writer.writerows(astuple(rows[key]) for key in sorted(rows))
+    return list(rows.values())
+
+
 def means(found: list[Measured]) -> dict[str, dict[str, Mean]]:
     """By column and start."""
     grouped: dict[str, dict[str, list[Measured]]] = defaultdict(lambda: defaultdict(list))
@@ -158,7 +178,10 @@ def main(argv: list[str]) -> None:
     runs = user_path(config.runs, "runs")
     if not runs.is_dir():
         raise FraZooError(f"no such folder: {shown(runs)}; give the folder that holds the runs")
-    text = tables(collect(runs, config))
+    found = collect(runs, config)
+    if config.keep is not None:
+        found = kept(user_path(config.keep, "keep"), found)
+    text = tables(found)
     if config.output is None:
         print(text, end="")
     else:

@@ -68,6 +68,26 @@ def test_means_and_leads_are_those_by_hand(evidence, runs, capsys):
     assert len([line for line in lines if line.startswith("| all labels | fra |")]) == 2  # over BYOL and over random
 
 
+def test_numbers_are_kept_beyond_their_runs(evidence, runs, tmp_path, capsys):
+    file = tmp_path / "numbers.csv"
+    evidence(["--runs", str(runs)])
+    whole = capsys.readouterr().out
+    evidence(["--runs", str(runs), "--keep", str(file)])
+    assert capsys.readouterr().out == whole
+    again = tmp_path / "again"
+    again.mkdir()
+    start = pretrained(again / "a", "fra", 0, probe={"test_accuracy": 0.55})  # made again
+    tuned(again / "tuned", start, 2, 0.9)
+    evidence(["--runs", str(again), "--keep", str(file)])
+    (fra,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| fra | ")]
+    assert "| 57.5 ±" in fra  # 0.55 and 0.6
+    assert "| 80.0 ±" in fra  # 0.8, 0.7 and 0.9
+    lines = file.read_text().splitlines()
+    assert lines[0] == "start,seed,column,accuracy,faces"
+    assert "fra,0,probe,0.55,3137" in lines
+    assert lines[1:] == sorted(lines[1:])
+
+
 def test_what_is_not_there_is_one_line(evidence, tmp_path):
     with pytest.raises(FraZooError, match="no such folder"):
         evidence(["--runs", str(tmp_path / "none")])
