@@ -4,9 +4,10 @@
 
 EVIDENCE holds run folders of recipes/pretrain.py and recipes/finetune.py, and files of recipes/evaluate.py's --output
 (`EVIDENCE/METHOD_sSEED/probe.json`; of random weights `EVIDENCE/random_sSEED/probe.json`), as the heads of
-recipes/configs/evidence_*.yaml say. What a row started from is read in the runs, not in their names. With --keep, what they
-hold is added to a table of numbers, which is what is compared: runs that were made elsewhere, or are gone, stay in it; one
-that was made again takes the place of its numbers.
+recipes/configs/evidence_*.yaml say. What a row started from is read in the runs, not in their names.
+
+With --keep, what they hold is added to a table of numbers, which is what is compared: runs that were made elsewhere, or
+are gone, stay in it; one that was made again takes the place of its numbers.
 
 The standard error of a mean over k seeds counts the test faces and the seeds: sqrt(p (1 - p) / n + s^2 / k), where s is
 the deviation between seeds; intervals are 1.96 of it. Two starts are compared as if their test faces were not the same,
