@@ -50,10 +50,10 @@ class BenchmarkConfig(Options):
 
 
 def main(words: list[str]) -> None:
+    from fra_zoo.budget.count import whole_step
     from fra_zoo.devices import autocast_for
     from fra_zoo.methods import create_method
     from fra_zoo.models.build import build_backbone
-    from fra_zoo.train.budget import whole_step
     from fra_zoo.train.optim import build_optimizer
 
     config = parse(BenchmarkConfig, words)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from fra_zoo.commands.plan import run
 from fra_zoo.errors import FraZooError
 from fra_zoo.methods import list_methods
-from fra_zoo.train.budget import plan_words
-from tests.methods import small_options
+from tests.methods import families, small_options
 
 SMALL = ["--image_size", "64", "--images", "1000", "--epochs", "2", "--batch_size", "16"]
 
@@ -15,7 +15,7 @@ SMALL = ["--image_size", "64", "--images", "1000", "--epochs", "2", "--batch_siz
 @pytest.mark.slow
 def test_byol_over_resnet50_takes_65_gflop(capsys):
     """Two forward-backward passes of 24.3 GFLOP, two forward ones of 8.17, and the heads."""
-    found = plan_words(["--method", "byol", "--epochs", "50", "--images", "3.14e6", "--gpus", "8", "--price", "2"])
+    found = run(["--method", "byol", "--epochs", "50", "--images", "3.14e6", "--gpus", "8", "--price", "2"])
     assert found.flops == pytest.approx(65.1e9, rel=0.005)
     assert found.rate == pytest.approx(922, rel=0.005)
     hours = 3.14e6 * 50 / (found.rate * 8 * 16621 / (8 * 2470)) / 3600
@@ -27,9 +27,9 @@ def test_byol_over_resnet50_takes_65_gflop(capsys):
 
 @pytest.mark.parametrize("name", list_methods())
 def test_every_method_has_a_budget(name):
-    backbone = "test_vit" if name in ("mae", "farl") else "test_resnet"
+    backbone = "test_resnet" if "test_resnet" in families(name) else "test_vit"
     words = [f"--{key}={value}" for key, value in small_options(name).items()]
-    found = plan_words(["--method", name, "--backbone", backbone, *SMALL, *words])
+    found = run(["--method", name, "--backbone", backbone, *SMALL, *words])
     assert found.flops > 0
     assert found.activation_bytes > 0
     assert found.parameters >= found.trainable > 0
@@ -39,13 +39,20 @@ def test_every_method_has_a_budget(name):
 
 def test_a_measured_rate_and_too_little_memory(capsys):
     words = ["--method", "byol", "--backbone", "test_resnet", *SMALL, "--dim", "8", "--hidden_dim", "16"]
-    found = plan_words([*words, "--measure", "true"])
+    found = run([*words, "--measure", "true"])
     assert found.rate > 0
     assert "measured here" in capsys.readouterr().out
-    plan_words([*words, "--batch_size", "100000000", "--gpu", "v100"])
+    run([*words, "--batch_size", "100000000", "--gpu", "v100"])
     assert "does not fit: take " in capsys.readouterr().out
+
+
+def test_a_newer_gpu_is_faster_by_its_memory():
+    words = ["--method", "byol", "--backbone", "test_resnet", *SMALL, "--dim", "8", "--hidden_dim", "16", "--gpu"]
+    a100, h100, h200 = (run([*words, name]).rate for name in ("a100", "h100", "h200"))
+    assert h100 / a100 == pytest.approx(3.35 / 2.039, rel=1e-3)
+    assert h200 / a100 == pytest.approx(4.8 / 2.039, rel=1e-3)
 
 
 def test_an_unknown_gpu_is_named():
     with pytest.raises(FraZooError, match="config: gpu 'a10' is unknown; did you mean 'a100'"):
-        plan_words(["--gpu", "a10"])
+        run(["--gpu", "a10"])
