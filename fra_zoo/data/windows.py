@@ -41,7 +41,9 @@ class Windows:
         shards: all of them.
         width: shards of a window; two windows are held, as they are stored.
         seconds: after which a try to read a shard is given up.
-        rank, world, seed: as for `fra_zoo.data.loading.FaceLoader`.
+        rank: as for `fra_zoo.data.loading.FaceLoader`.
+        world: as there.
+        seed: as there.
 
     Attributes:
         dead: shards that could not be read, and why.
