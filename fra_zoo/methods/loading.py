@@ -19,7 +19,8 @@ def load_method(source: str | Path) -> Method:
     """A pre-trained method with its heads; in evaluation mode.
 
     The target network starts as a copy of the online one, since exports do not carry it. Heads that were left out when
-    it was published are fresh, and a line says so.
+    it was published start anew: its card and `heads.json` name them, and the log at level INFO. Regions and embeddings
+    are as trained, the loss is not.
 
     Args:
         source: a run folder, an export, `local-dir:FOLDER` or `hf-hub:ORG/NAME[@REVISION]`.
@@ -37,7 +38,7 @@ def load_method(source: str | Path) -> Method:
     left_out = about.get(LEFT_OUT, ())
     if left_out:
         lacking = ", ".join(left_out)
-        _log.warning("%s was published without its heads %s, which start anew; all else is as trained", source, lacking)
+        _log.info("%s was published without its heads %s, which start anew; all else is as trained", source, lacking)
     for name, head in method.heads().items():
         if name in left_out:
             continue

@@ -231,7 +231,7 @@ def test_some_heads_are_enough_for_regions_and_the_rest_is_said(pretrained, tmp_
     left_out = sorted({*method.heads()} - kept)
     assert json.loads((folder / "heads.json").read_text())["left_out"] == left_out
     assert f"heads too, without {', '.join(left_out)}: method.regions(images)" in (folder / "README.md").read_text()
-    with caplog.at_level("WARNING", "fra_zoo"):
+    with caplog.at_level("INFO", "fra_zoo"):
         again = load_method(folder)
     assert f"was published without its heads {', '.join(left_out)}" in caplog.text
     x = torch.randn(1, 3, 64, 64)
