@@ -33,7 +33,7 @@ def export_model(
     heads_config: dict[str, Any] | None = None,
     load_size: int | None = None,
     face_margin: float = 0.0,
-    align: bool = False,
+    align: bool = True,
     flip_average: bool = False,
 ) -> Path:
     """Write a timm model to `folder`: `config.json`, `model.safetensors` and, if there are heads, `heads.*`.

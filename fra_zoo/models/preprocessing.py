@@ -53,7 +53,7 @@ def preprocessing_of(
     own: dict[str, Any] = {"photometric": True} if view.photometric else {}
     own |= {"load_size": load_size} if load_size not in (None, view.size) else {}
     own |= {"face_margin": face_margin} if face_margin else {}
-    own |= {"align": True} if align else {}
+    own |= {} if align else {"align": False}
     return own | ({"flip_average": True} if flip_average else {})
 
 

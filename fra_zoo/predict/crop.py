@@ -28,12 +28,12 @@ def cut(
 
     Args:
         pixels: (h, w, 3), RGB.
-        margin: see `square`. A box without margin is stretched to the square, as the loaders of training do it.
+        margin: see `square`. A picture that is a face as it is, is stretched to the square, as training does it.
         align: turn the image about the face so that its eyes are level, where the detector gave them.
     """
     if align and found.eyes is not None:
         pixels = _level(pixels, found)
-    if margin == 0.0:
+    if found.whole and margin == 0.0:
         x, y, width, height = (float(v) for v in found.box)
     else:
         x, y, width = square(found, margin)

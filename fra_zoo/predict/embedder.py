@@ -31,7 +31,7 @@ class Embedder(FaceModel):
         model: a name of the zoo or of timm that has weights, a run folder or an export, or
             `hf-hub:ORG/NAME[@REVISION]`. By default the pre-trained backbone that comes with the package.
         detector: as for `fra_zoo.Predictor`; `none` takes images whole.
-        margin, align: how faces are cut out; by default what the model says, else neither.
+        margin, align: as for `fra_zoo.Predictor`.
         batch_size: faces in a pass.
         device: by default the GPU if there is one.
 

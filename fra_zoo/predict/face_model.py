@@ -65,7 +65,7 @@ class FaceModel:
             make_detector(detector),
             load_size(self.model, self.view.size),
             own.get("face_margin", 0.0) if margin is None else margin,
-            own.get("align", False) if align is None else align,
+            own.get("align", True) if align is None else align,
             batch_size,
         )
 

@@ -42,7 +42,7 @@ class Predictor(FaceModel):
             `center`, `none`, or a function of an RGB array (h, w, 3) that gives boxes (x, y, width, height).
         regions: a pre-trained method (run, export or `hf-hub:`) whose heatmaps are added to each face.
         margin: room around a found face as a share of its longer side; by default what the model says, else none.
-        align: turn faces upright where the detector gives eyes; by default what the model says, else not.
+        align: turn faces upright where the detector gives eyes; by default what the model says, else they are turned.
         flip_average: answer with the mean for each face and its mirror image, in twice the time; by default what the
             model says, else not.
         batch_size: faces in a pass.

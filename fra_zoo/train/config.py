@@ -125,7 +125,7 @@ class FinetuneConfig(Tuning, TrainConfig):
         choices=("auto", "plain", "balanced", "class_batches"),
     )
     face_margin: float = option(0.0, "exported: room a predictor leaves around a found face, share of its side", MARGIN)
-    align: bool = option(False, "exported: whether a predictor turns faces upright")
+    align: bool = option(True, "exported: whether a predictor turns faces upright")
     label_fraction: float = option(1.0, "share of the labelled faces to train on, the same of each class", SHARE)
     flip_average: bool = option(False, "measured and exported: the mean answer for a face and its mirror image")
     calibrate: bool = option(False, "divide the chosen classifier by the temperature that fits valid best")

@@ -27,7 +27,8 @@ NAME, TAG, READER = "fra_resnet18", "fra_resnet18.drawn_e1", "fra_resnet18.ferpl
 
 def register(monkeypatch, folder: Path) -> None:
     """What importing the zoo does when this folder is in the package."""
-    monkeypatch.setitem(zoo.EMBEDDED, NAME, embedded(NAME, folder))
+    for name in zoo.EMBEDDED:
+        monkeypatch.setitem(zoo.EMBEDDED, name, embedded(name, folder))
     cfgs = generate_default_cfgs(zoo._all_cfgs(NAME, zoo.ZOO[NAME]))
     monkeypatch.setitem(zoo.default_cfgs, NAME, cfgs[NAME])
 

@@ -94,7 +94,7 @@ def test_the_answer_is_that_of_the_model_on_the_decoded_face(export, photo):
 def test_crops_are_pils_and_repeat_the_edge_outside():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (80, 100, 3), dtype=np.uint8)
-    ours = cut(pixels, Found((10, 20, 50, 40)), 16).permute(1, 2, 0).numpy().astype(int)
+    ours = cut(pixels, Found((10, 20, 50, 40), whole=True), 16).permute(1, 2, 0).numpy().astype(int)
     theirs = PIL.Image.fromarray(pixels).resize((16, 16), PIL.Image.Resampling.BILINEAR, box=(10, 20, 60, 60))
     assert (
         np.abs(ours - np.asarray(theirs).astype(int)).max() <= 12
@@ -103,6 +103,28 @@ def test_crops_are_pils_and_repeat_the_edge_outside():
     flat = np.full((30, 30, 3), 77, dtype=np.uint8)
     assert cut(flat, Found((-10, -10, 20, 20)), 8, margin=0.5).unique().tolist() == [77]
     assert square(Found((10, 20, 50, 40)), 0.1) == pytest.approx((5.0, 10.0, 60.0))
+
+
+def test_a_found_face_keeps_its_shape():
+    """A box that is no square is cut as the square around it: a stretched face costs ten points of accuracy."""
+    pixels = np.zeros((120, 100, 3), dtype=np.uint8)
+    rows, columns = np.ogrid[:120, :100]
+    pixels[(rows - 60) ** 2 + (columns - 50) ** 2 < 20**2] = 255
+    for found in (Found((30, 30, 40, 60)), Found((20, 40, 60, 40))):
+        bright = cut(pixels, found, 60)[0] > 127
+        assert abs(int(bright.any(0).sum()) - int(bright.any(1).sum())) <= 1
+        assert int(bright.any(0).sum()) in range(39, 42)
+    stretched = cut(pixels, Found((30, 30, 40, 60), whole=True), 60)[0] > 127
+    assert int(stretched.any(0).sum()) > 55 > 45 > int(stretched.any(1).sum())
+
+
+def test_faces_are_turned_upright_unless_the_model_says_otherwise(export):
+    assert Predictor(export, detector="center").finder.align
+    assert not Predictor(export, detector="center", align=False).finder.align
+    config = json.loads((export / "config.json").read_text())
+    (export / "config.json").write_text(json.dumps(config | {"preprocessing": {"align": False}}))
+    assert not Predictor(export, detector="center").finder.align
+    (export / "config.json").write_text(json.dumps(config))
 
 
 def test_eyes_are_made_level():

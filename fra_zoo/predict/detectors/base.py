@@ -21,11 +21,13 @@ class Found(NamedTuple):
         box: (x, y, width, height), pixels.
         score: from 0 to 1, or None.
         eyes: (x, y) of the eye on the left of the image, then of the other, or None.
+        whole: the box is the picture, which is resized as it is; else a square is cut around the box.
     """
 
     box: Box
     score: float | None = None
     eyes: tuple[tuple[float, float], tuple[float, float]] | None = None
+    whole: bool = False
 
 
 Detector = Callable[[NDArray[np.uint8]], list[Found]]
@@ -83,34 +85,32 @@ def make_detector(which: Any) -> Chosen:
     raise FraZooError(f"a detector is a name or a function of an image, got a {type(which).__name__}")
 
 
-def _each(answer: Any) -> list[tuple[list[float], Any, Any]]:
-    """Boxes, scores and eyes of whatever a detector gives."""
+def _each(answer: Any) -> list[Found]:
+    """Faces, with boxes of four numbers, of whatever a detector gives."""
     try:
         faces = []
         for one in () if answer is None else answer:
             found = one if isinstance(one, Found) else Found(one)
-            box = [float(v) for v in found.box[:4]]
-            if len(box) != 4:
-                raise ValueError
-            faces.append((box, found.score, found.eyes))
+            x, y, width, height = (float(v) for v in found.box[:4])
+            faces.append(found._replace(box=(x, y, width, height)))  # type: ignore[arg-type]
         return faces
     except (TypeError, ValueError, IndexError, KeyError) as error:
         kind = type(answer).__name__
         raise FraZooError(f"the detector gives no list of boxes (x, y, width, height) but a {kind}") from error
 
 
-def _inside(face: tuple[list[float], Any, Any], width: int, height: int) -> Found | None:
+def _inside(face: Found, width: int, height: int) -> Found | None:
     """The part of a face that lies in the image, or None."""
-    (x, y, w, h), score, eyes = face
+    x, y, w, h = face.box
     if not np.isfinite([x, y, w, h]).all():
         return None
     left, right = (round(min(max(edge, 0.0), width)) for edge in (x, x + w))
     top, bottom = (round(min(max(edge, 0.0), height)) for edge in (y, y + h))
     if right <= left or bottom <= top:
         return None
-    score = None if score is None or not np.isfinite(float(score)) else float(score)
-    eyes = eyes if eyes is not None and np.isfinite(np.asarray(eyes, dtype=float)).all() else None
-    return Found((left, top, right - left, bottom - top), score, eyes)
+    score = None if face.score is None or not np.isfinite(float(face.score)) else float(face.score)
+    eyes = face.eyes if face.eyes is not None and np.isfinite(np.asarray(face.eyes, dtype=float)).all() else None
+    return Found((left, top, right - left, bottom - top), score, eyes, face.whole)
 
 
 def opencv() -> Any:

@@ -11,7 +11,7 @@ from fra_zoo.predict.detectors.base import DETECTORS, Detector, Found
 @DETECTORS.register("none")
 def none() -> Detector:
     """The whole image is a face."""
-    return lambda pixels: [Found((0, 0, pixels.shape[1], pixels.shape[0]))]
+    return lambda pixels: [Found((0, 0, pixels.shape[1], pixels.shape[0]), whole=True)]
 
 
 @DETECTORS.register("center")
