@@ -67,9 +67,9 @@ def answers(config: DetectorsConfig) -> None:
     from fra_zoo.data.opening import open_rgb
 
     data = create_dataset("ferplus", "valid", config.ferplus)
-    labels = data.dataset["label"]
+    labels, classes = data.dataset["label"], data.labels.classes if data.labels else ()
     rows = [row for row, label in enumerate(labels) if label >= 0][: config.images]
-    names = [data.labels.classes[labels[row]] for row in rows]
+    names = [classes[labels[row]] for row in rows]
     faces = [np.asarray(open_rgb(data.dataset[row]["image"]).resize((192, 192), 3)) for row in rows]
     pictures = [np.pad(face, ((64, 64), (64, 64), (0, 0)), mode="edge") for face in faces]
 
@@ -83,8 +83,8 @@ def answers(config: DetectorsConfig) -> None:
         pairs = [(ours, theirs) for ours, theirs in zip(cut, whole, strict=True) if ours is not None]
         ours, theirs = (sum(map(bool, side)) / len(pairs) for side in zip(*pairs, strict=True))
         print(
-            f"{name}: found {len(pairs) / len(cut):.1%} of {len(cut)} faces of FER+ valid; accuracy on them {ours:.1%}, as "
-            f"they were cut for training {theirs:.1%}"
+            f"{name}: found {len(pairs) / len(cut):.1%} of {len(cut)} faces of FER+ valid; "
+            f"accuracy on them {ours:.1%}, as they were cut for training {theirs:.1%}"
         )
 
 
