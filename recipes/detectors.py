@@ -7,8 +7,8 @@ Four kinds of pictures are made of the same photos: as they are; turned by 30 or
 picture with faces of about 30 px. A face is found if a box holds the middle of its photo. Other boxes are not all
 false: people in the background are among them. YuNet comes from the Hub. Half a minute.
 
-With --ferplus, whether a face that is found and cut out gives what the same face gives as it was cut for training: faces
-of valid, four times as large, stand in pictures of their own, and the package's classifier reads them. Three minutes.
+With --ferplus, whether a face that is found and cut out gives what it gives as it was cut for training: faces of valid,
+four times as large, stand in pictures of their own, and the package's classifier reads them. Three minutes.
 """
 
 import sys
