@@ -130,11 +130,14 @@ class Objective(Task):
         if tuning.layer_decay == 1.0:
             return super().param_groups(weight_decay)
         return param_groups_layer_decay(
-            self.model, weight_decay, layer_decay=tuning.layer_decay, weight_decay_exclude_1d=not tuning.decay_all
+            self.model,
+            weight_decay,
+            layer_decay=tuning.layer_decay,
+            weight_decay_exclude_1d=tuning.weight_decay_exclude_1d,
         )
 
     def no_weight_decay(self, name: str, parameter: nn.Parameter) -> bool:
-        return not self.tuning.decay_all and super().no_weight_decay(name, parameter)
+        return self.tuning.weight_decay_exclude_1d and super().no_weight_decay(name, parameter)
 
     def probabilities(self, images: Tensor) -> Tensor:
         """Class probabilities (b, c)."""

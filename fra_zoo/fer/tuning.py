@@ -21,7 +21,7 @@ class Tuning(Options):
             H; timm's `param_groups_layer_decay`). 1 is off.
         model_ema_decay: share of the moving average of the weights that each step keeps; the average is what is
             measured and exported. The first steps keep less, `(1 + step) / (10 + step)`. 0 is off; 0.999 is usual.
-        decay_all: weight decay on norms and biases too, as the FRA protocol has it.
+        weight_decay_exclude_1d: no weight decay on norms and biases, as in timm; the FRA protocol has it on all.
     """
 
     linear: bool = option(False, "train the classifier alone")
@@ -31,7 +31,7 @@ class Tuning(Options):
     model_ema_decay: float = option(
         0.0, "share of the weights' moving average that a step keeps; 0 is off, 0.999 is usual", at_least=0, below=1
     )
-    decay_all: bool = option(False, "weight decay on norms and biases too (FRA protocol)")
+    weight_decay_exclude_1d: bool = option(True, "no weight decay on norms and biases (FRA protocol: false)")
 
     def refuse_all(self, objective: str, why: str) -> None:
         """Raise `FraZooError` if any option is given that the objective has no place for."""

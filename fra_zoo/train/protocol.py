@@ -40,7 +40,7 @@ class Protocol:
         select_on: the split that chooses the epoch.
         best: what the chosen epoch is called in the results.
         optim, augmentation: instead of the objective's own.
-        decay_all: weight decay on norms and biases too.
+        weight_decay_exclude_1d: no weight decay on norms and biases.
         evaluate_every: epochs between looks at `select_on`.
         small_start: the new classifier begins with small weights.
         balanced: datasets whose classes the published recipe draws evenly.
@@ -50,7 +50,7 @@ class Protocol:
     best: str
     optim: OptimConfig | None = None
     augmentation: str | None = None
-    decay_all: bool = False
+    weight_decay_exclude_1d: bool = True
     evaluate_every: int = 1
     small_start: bool = False
     balanced: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Protocol:
         said = {field.name: getattr(config, field.name) for field in fields(Tuning)}
         return said | {
             "augmentation": config.augmentation or self.augmentation,
-            "decay_all": config.decay_all or self.decay_all,
+            "weight_decay_exclude_1d": config.weight_decay_exclude_1d and self.weight_decay_exclude_1d,
         }
 
 
@@ -77,7 +77,7 @@ PROTOCOLS = {
         "best_on_test",
         FRA_OPTIM,
         "fra",
-        decay_all=True,
+        weight_decay_exclude_1d=False,
         evaluate_every=5,
         small_start=True,
         balanced=("affectnet",),

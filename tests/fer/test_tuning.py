@@ -82,7 +82,8 @@ def test_rates_fall_from_the_classifier_to_the_stem():
     )
     assert decay[id(named["fc.weight"])] == 0.1
     assert decay[id(named["fc.bias"])] == 0.0
-    assert all(group["weight_decay"] == 0.1 for group in make(layer_decay=0.5, decay_all=True).param_groups(0.1))
+    groups = make(layer_decay=0.5, weight_decay_exclude_1d=False).param_groups(0.1)
+    assert all(group["weight_decay"] == 0.1 for group in groups)
 
 
 def test_the_temperature_is_found_and_goes_into_the_classifier():
