@@ -203,7 +203,7 @@ def test_a_vector_that_is_not_finite_is_an_error_of_its_image_alone(small, photo
         ([], "embed needs --out FILE.parquet"),
         (["--out", "faces.csv"], "cannot write faces.csv: "),
         (["--out", "f.parquet", "--model", "vit_tiny"], "unknown model 'vit_tiny'"),
-        (["--out", "f.parquet", "--model", "fra_resnet50"], "fra_resnet50 has no weights yet"),
+        (["--out", "f.parquet", "--model", "byol_resnet50"], "byol_resnet50 has no weights yet"),
         (["--out", "f.parquet", "--every", "0"], "every must be a whole number of frames or seconds"),
     ],
 )
