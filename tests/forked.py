@@ -49,11 +49,19 @@ def start_command(*words: str) -> Process:
     return process
 
 
-def wait_for(path: Path, process: Process, ready: Callable[[Path], bool] = Path.exists) -> None:
+def run_command(*words: str) -> int | None:
+    """`fra-zoo WORDS`; its exit status."""
+    process = start_command(*words)
+    process.join()
+    return process.exitcode
+
+
+def wait_for(path: Path, process: Process | subprocess.Popen, ready: Callable[[Path], bool] = Path.exists) -> None:
     """Until a process has written something that is `ready`."""
     until = time.monotonic() + 200
     while not ready(path):
-        assert process.is_alive(), "the run ended before it could be killed"
+        ended = process.poll() if isinstance(process, subprocess.Popen) else process.exitcode
+        assert ended is None, "the run ended before it could be killed"
         assert time.monotonic() < until, f"{path} never came"
         time.sleep(0.005)
 

@@ -85,7 +85,6 @@ def test_bf16_is_near_fp32(method):
 
 COMPILE = """
 import copy, torch
-from tests.forked import run_forked
 from tests.methods import batch_for, make
 torch.manual_seed(0)
 method = make({name!r})

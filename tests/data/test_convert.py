@@ -15,7 +15,7 @@ from fra_zoo.cli import main
 from fra_zoo.data import create_dataset
 from fra_zoo.data.convert import convert
 from fra_zoo.errors import FraZooError
-from tests.forked import start_command, wait_for
+from tests.forked import run_command, start_command, wait_for
 
 
 @pytest.fixture
@@ -101,19 +101,14 @@ def test_lfw_killed_twice_is_lfw_uninterrupted(real_data, tmp_path):
     subprocess.run([sys.executable, str(real_data / "unpack.py"), "imagefolder", str(source)], check=True)
     words = ["data", "convert", str(source)]
 
-    def finish(name):
-        process = start_command(*words, str(tmp_path / name))
-        process.join()
-        return process.exitcode
-
-    assert finish("whole") == 0
+    assert run_command(*words, str(tmp_path / "whole")) == 0
     for number in (2, 5):
         process = start_command(*words, str(tmp_path / "cut"))
         wait_for(tmp_path / "cut", process, lambda folder, number=number: len(list(folder.glob("*.parquet"))) >= number)
         process.kill()
         process.join()
         assert not (tmp_path / "cut" / "dataset.json").exists()
-    assert finish("cut") == 0
+    assert run_command(*words, str(tmp_path / "cut")) == 0
     whole, cut = (create_dataset("parquet", "train", str(tmp_path / name)).dataset for name in ("whole", "cut"))
     assert len(whole) == 13_233
     assert whole["identity"][:] == cut["identity"][:]

@@ -31,7 +31,7 @@ from fra_zoo.predict.picture import annotate, grid
 from fra_zoo.predict.sources import frames
 from fra_zoo.predict.writers import Journal
 from fra_zoo.views.spec import ViewSpec
-from tests.forked import start_command, wait_for
+from tests.forked import run_command, start_command, wait_for
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
@@ -282,17 +282,12 @@ def test_a_killed_video_run_ends_with_the_rows_of_a_whole_one(export, tmp_path):
     writer.release()
     words = ["predict", str(file), "--model", str(export), "--detector", "center", "--batch_size", "16", "--out"]
 
-    def finish(name):
-        process = start_command(*words, str(tmp_path / name))
-        process.join()
-        return process.exitcode
-
-    assert finish("whole.csv") == 0
+    assert run_command(*words, str(tmp_path / "whole.csv")) == 0
     process, journal = start_command(*words, str(tmp_path / "cut.csv")), tmp_path / "cut.csv.journal"
     wait_for(journal, process, lambda file: file.is_file() and file.stat().st_size > 50_000)
     process.kill()
     process.join()
-    assert finish("cut.csv") == 0
+    assert run_command(*words, str(tmp_path / "cut.csv")) == 0
     assert (tmp_path / "cut.csv").read_text() == (tmp_path / "whole.csv").read_text()
 
 

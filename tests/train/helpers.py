@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.forked import run_forked
@@ -38,12 +37,3 @@ def environment() -> dict[str, str]:
 
 def run(recipe: str, *words: str) -> subprocess.CompletedProcess[str]:
     return run_forked(REPOSITORY / "recipes" / f"{recipe}.py", list(words), environment=environment())
-
-
-def wait_for(path: Path, process: subprocess.Popen) -> None:
-    """Until a run has written something."""
-    until = time.monotonic() + 200
-    while not path.exists():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < until, f"{path} never came"
-        time.sleep(0.01)

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 
 from fra_zoo.data import create_dataset
 from tests.data.shard_server import Server
-from tests.train.helpers import REPOSITORY, environment, wait_for
+from tests.forked import wait_for
+from tests.train.helpers import REPOSITORY, environment
 
 pytestmark = pytest.mark.slow
 SMALL = [

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from fra_zoo.methods import list_methods
 from fra_zoo.train.finetune import finetune
 from fra_zoo.train.pretrain import pretrain
-from tests.train.helpers import RUN, TINY, command, environment, method_words, run, wait_for
+from tests.forked import wait_for
+from tests.train.helpers import RUN, TINY, command, environment, method_words, run
 
 
 def weights(folder, step):
