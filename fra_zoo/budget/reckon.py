@@ -32,6 +32,7 @@ class BudgetConfig(Options):
     batch_size: int | None = option(None, "over all GPUs; default: the recipe's", at_least=2)
     gpus: int = option(1, "number of them", at_least=1, at_most=1_000_000)
     gpu: str = option("a100", "of a published rate", choices=tuple(HARDWARE))
+    shard: bool = option(False, "weights split over the GPUs")
     measure: bool = option(False, "time a few steps on this machine's device instead")
     image_kb: float = option(17.0, "kilobytes of a stored image", POSITIVE)
     price: float | None = option(None, "of a GPU for an hour, in your currency", WEIGHT)
@@ -44,7 +45,7 @@ class Budget:
     Attributes:
         flops: of an image in a step, forward and backward, all views and networks.
         parameters, trainable: numbers of weights, the target network's included.
-        weight_bytes: weights, their bf16 copies, gradients and optimizer state.
+        weight_bytes: weights, their bf16 copies, gradients and optimizer state, on one GPU.
         activation_bytes: what the backward pass keeps for one image.
         per_gpu: images in a GPU's batch.
         rate: images/s of one GPU.
@@ -81,12 +82,13 @@ def budget(method: Method, config: BudgetConfig) -> Budget:
     else:
         rate = hardware.one * REFERENCE_FLOPS / flops
         scaling = hardware.eight / (8 * hardware.one) if hardware.eight and config.gpus > 1 else 1.0
+    parts = config.gpus if config.shard else 1
     total = config.images * optim.epochs
     return Budget(
         flops=flops,
         parameters=parameters,
         trainable=trainable,
-        weight_bytes=4.0 * (parameters + trainable * (1 + _STATES[optim.optimizer])) + once,
+        weight_bytes=4.0 * (parameters + trainable * (1 + _STATES[optim.optimizer])) / parts + once,
         activation_bytes=an_image,
         per_gpu=per_gpu,
         rate=rate,

@@ -45,8 +45,15 @@ def lines(found: Budget, config: BudgetConfig) -> list[str]:
     if config.price is not None:
         out.append(f"  cost         {hours * config.gpus * config.price:.0f}")
     if not config.measure and gib > hardware.gib:
-        out.append(f"  does not fit: take {_fitting(found, hardware)} images a GPU, or --gradient_accumulation_steps")
+        out.append(f"  does not fit: {_mend(found, hardware)}")
     return out
+
+
+def _mend(found: Budget, hardware: Hardware) -> str:
+    fitting = _fitting(found, hardware)
+    if not fitting:
+        return "split the weights over more GPUs with --shard true"
+    return f"take {fitting} images a GPU, or --gradient_accumulation_steps"
 
 
 def _fitting(found: Budget, hardware: Hardware) -> int:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.func import functional_call
 
 from fra_zoo.config import fill_options
@@ -124,9 +125,15 @@ class MomentumMethod(Method):
         return [functional_call(self.target, weights, (view,)) for view in views]
 
     def _target_weights(self, device: str) -> dict[str, Tensor]:
-        """The target's matrices in autocast's type, cast once for both views: autocast keeps no copy of frozen ones."""
+        """The target's matrices in autocast's type, cast once for both views: autocast keeps no copy of frozen ones.
+
+        Those of a block that is split over processes are not here yet, and are left to autocast.
+        """
         if not torch.is_autocast_enabled(device):
             return {}
         dtype = torch.get_autocast_dtype(device)
-        matrices = ((name, p) for name, p in self.target.named_parameters() if p.ndim > 1 and "embed" not in name)
-        return {name: parameter.to(dtype) for name, parameter in matrices}
+        return {
+            name: parameter.to(dtype)
+            for name, parameter in self.target.named_parameters()
+            if parameter.ndim > 1 and "embed" not in name and not isinstance(parameter, DTensor)
+        }

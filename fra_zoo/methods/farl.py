@@ -81,7 +81,12 @@ class ContrastHead(nn.Module):
         self.image = nn.Linear(pooled_dim, config.dim, bias=False)
         nn.init.normal_(self.image.weight, std=pooled_dim**-0.5)
         self.text = TextTower(tokens, end, config.text_width, config.text_layers, config.text_heads, config.dim)
-        self.log_scale = nn.Parameter(torch.tensor(FIRST_LOG_SCALE))
+        self.log_scale = nn.Parameter(torch.tensor([FIRST_LOG_SCALE]))  # not a scalar: FSDP2 takes none
+
+    @property
+    def scale(self) -> Float[Tensor, ""]:
+        """The inverse temperature."""
+        return self.log_scale.exp().squeeze()
 
 
 class MaskedImageHead(nn.Module):
@@ -151,7 +156,7 @@ class FaRL(Method):
         """How well each of the sentences describes each face; a softmax over the sentences."""
         image = F.normalize(full_precision(self.contrast.image(self.embed(images))), dim=1)
         text = F.normalize(full_precision(self.contrast.text(self.tokenize(prompts).to(images.device))), dim=1)
-        return (self.contrast.log_scale.exp() * image @ text.T).softmax(1)
+        return (self.contrast.scale * image @ text.T).softmax(1)
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         if "text" not in batch:
@@ -169,7 +174,7 @@ class FaRL(Method):
         clean, with_holes = tokens.chunk(2)
         pooled = self.vit.pool(clean)
         image, text = self.contrast.image(pooled), self.contrast.text(batch["tokens"])
-        contrast = clip_loss(full_precision(image), full_precision(text), self.contrast.log_scale.exp())
+        contrast = clip_loss(full_precision(image), full_precision(text), self.contrast.scale)
         modelling = self._modelling(images, with_holes, masked)
         return {
             "loss": contrast + self.config.mim_weight * modelling,

@@ -94,6 +94,9 @@ class PretrainConfig(TrainConfig):
 
     method: MethodChoice = section(MethodChoice)
     backbone: BackboneConfig = section(BackboneConfig)
+    shard: bool = option(
+        False, "split weights, gradients and moments over the processes, for nets too large for one", may_change=True
+    )
     probe_dataset: str | None = option(None, "labelled dataset for probe and kNN; default: dataset")
     probe_root: str | None = option(None, "its root; default: root", private=True, may_change=True)
     probe_images: int = option(2000, "faces of each split in probe and kNN; 0 is none", at_least=0, may_change=True)
@@ -102,6 +105,10 @@ class PretrainConfig(TrainConfig):
         super().__post_init__()
         if self.probe_images == 1:
             raise FraZooError("config: probe_images must be 0 (no probe) or at least 2, got 1")
+        if self.shard and self.compile:
+            raise FraZooError("config: shard and compile exclude each other; leave one of them out")
+        if self.shard and self.precision == "fp16":
+            raise FraZooError("config: shard does not scale losses as fp16 needs it; give --precision bf16")
 
     @classmethod
     def defaults(cls, chosen: Mapping[str, str]) -> dict[str, Any]:

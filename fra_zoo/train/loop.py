@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from fra_zoo.data.loading import FaceLoader
@@ -23,8 +22,11 @@ from fra_zoo.data.streaming import ShardLoader
 from fra_zoo.errors import FraZooError
 from fra_zoo.task import Task
 from fra_zoo.train.batch import ready
+from fra_zoo.train.checkpoint import Checkpoint
 from fra_zoo.train.plan import Plan
 from fra_zoo.train.run_folder import RunFolder
+from fra_zoo.train.sharding import fill
+from fra_zoo.train.window import Window
 from fra_zoo.views.random import fold
 
 Evaluate = Callable[[Task, int], dict[str, float]]
@@ -43,6 +45,7 @@ class Trainer:
         accelerator: device, precision and processes.
         evaluate: called with the bare task and the epoch, on the main process; its numbers are logged.
         export: called with the bare task at each checkpoint, on the main process.
+        twin: of a task that is split over the processes, a copy that is not: evaluated and exported with its weights.
     """
 
     def __init__(
@@ -55,21 +58,24 @@ class Trainer:
         accelerator: Accelerator,
         evaluate: Evaluate | None = None,
         export: Callable[[Task], Any] | None = None,
+        twin: Task | None = None,
     ) -> None:
         self.task, self.loader, self.plan, self.run, self.accelerator = task, loader, plan, run, accelerator
-        self.evaluate, self.export = evaluate, export
-        self.model, self.optimizer = accelerator.prepare(task, optimizer)
+        self.evaluate, self.export, self.twin = evaluate, export, twin
+        # A split task is its own engine: evaluation mode is Accelerate's word for autocast without DDP.
+        self.model = accelerator.prepare_model(task, device_placement=not twin, evaluation_mode=twin is not None)
+        self.own_optimizer, self.optimizer = optimizer, accelerator.prepare_optimizer(optimizer)
         self._decays = [group["weight_decay"] for group in self.optimizer.param_groups]
         self.step = 0
         self.state: dict[str, Any] = {}
         self._began = time.perf_counter()
         self._stop = False  # this process was told to stop
         self._agreed = False  # all processes stop
-        self._window = _Window()
+        self._window = Window()
 
     def resume(self) -> None:
         """Go on from the newest whole checkpoint of the run folder; damaged ones are said and set aside."""
-        self.state, damaged = self.run.load_newest(self.task, self.optimizer.optimizer)
+        self.state, damaged = self.run.load_newest(self.task, self.own_optimizer)
         self.step = self.state.pop("step")
         self._agree(damaged)
         self._say_other_processes(int(self.state.get("processes") or self.accelerator.num_processes))
@@ -238,17 +244,29 @@ class Trainer:
         self._count_time()
         self.state |= {"processes": self.accelerator.num_processes, "threads": torch.get_num_threads()}
         self.state["loaders"] = gather_object([self.loader.state()])
-        if self.accelerator.is_main_process:
-            self.run.save(self.step, self.task, self.optimizer.optimizer, self.state, self.plan.keep)
+        main = self.accelerator.is_main_process
+        state = {"step": self.step, **self.state}
+        checkpoint = Checkpoint.take(self.task, self.own_optimizer, state, keep=main)
+        task = self._whole()
+        if main:
+            self.run.save(checkpoint, self.plan.keep)
             if self.export is not None:
-                self.export(self.task)
+                self.export(task)
         self.accelerator.wait_for_everyone()
 
+    def _whole(self) -> Task:
+        """The task with all its weights: itself, or where it is split its twin; every process takes part."""
+        if self.twin is None:
+            return self.task
+        fill(self.twin, self.task)
+        return self.twin
+
     def _evaluate(self, epoch: int) -> None:
+        task = self._whole()
         if self.evaluate is not None and self.accelerator.is_main_process:
-            self.task.eval()
-            numbers = self.evaluate(self.task, epoch)
-            self.task.train()
+            task.to(self.accelerator.device).eval()
+            numbers = self.evaluate(task, epoch)
+            task.train()
             if numbers:
                 self.record({**numbers, "epoch": epoch})
                 shown = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
@@ -275,40 +293,3 @@ class Trainer:
         flag = torch.tensor(float(self._stop), device=self.accelerator.device)
         self._agreed = bool(self.accelerator.reduce(flag, "sum").item())  # type: ignore[union-attr]
         return self._agreed
-
-
-class _Window:
-    """Sums since the last log point, kept on the device."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        self.started = time.perf_counter()
-        self.waited = 0.0
-        self.steps: set[int] = set()
-        self.sums: dict[str, Tensor] = {}
-        self.losses: list[tuple[int, Tensor, Tensor]] = []
-
-    def add(self, out: dict[str, Tensor], index: Tensor, step: int) -> None:
-        self.steps.add(step)
-        self.losses.append((step, out["loss"].detach(), index))
-        scalars = {name: value.detach() for name, value in out.items() if value.dim() == 0}
-        if "features" in out:
-            scalars["feature_std"] = torch.nn.functional.normalize(out["features"].float(), dim=1).std(0).mean()
-            scalars["feature_std"] *= out["features"].shape[1] ** 0.5
-        for name, value in scalars.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
-
-    def first_bad(self) -> tuple[int, list[int]] | None:
-        if not self.losses or bool(torch.stack([loss for _, loss, _ in self.losses]).isfinite().all()):
-            return None
-        step, _, index = next(entry for entry in self.losses if not bool(entry[1].isfinite()))
-        return step, index.tolist()
-
-    def numbers(self, batch_size: int) -> dict[str, float]:
-        seconds = max(time.perf_counter() - self.started, 1e-9)
-        numbers = {name: (value / len(self.losses)).item() for name, value in self.sums.items()}
-        numbers["samples_per_second"] = len(self.steps) * batch_size / seconds
-        numbers["data_wait"] = self.waited / seconds
-        return numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -38,7 +39,9 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     micro = micro_batch(config.optim, accelerator.num_processes)
     loader = make_loader(data, config, micro, accelerator)
     plan = make_plan(config, loader.steps_per_epoch)
-    task, optimizer = make_ready(method, config, plan)
+    split = config.shard and accelerator.num_processes > 1
+    twin = copy.deepcopy(method) if split else None
+    task, optimizer = make_ready(method, config, plan, accelerator.device if split else None)
     run = RunFolder(config.output)
     checkpoint = run.latest()
     if accelerator.is_main_process:
@@ -65,7 +68,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
             },
         )
 
-    trainer = Trainer(task, optimizer, loader, plan, run, accelerator, monitor, export)
+    trainer = Trainer(task, optimizer, loader, plan, run, accelerator, monitor, export, twin)
     if checkpoint is not None:
         trainer.resume()
     if trainer.fit() and monitor is not None:

@@ -3,7 +3,7 @@
 config.yaml      the resolved configuration
 training.json    what others may see of it
 metrics.jsonl    one line a log point
-checkpoints/     step-00000123/{model,optimizer}.safetensors and trainer.json, a few
+checkpoints/     step-00000123/, a few; see `fra_zoo.train.checkpoint`
 export/          the backbone as timm and transformers load it, heads beside it
 *.png            pictures
 """
@@ -18,17 +18,16 @@ from typing import Any
 
 import torch
 import yaml
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.files import TRAINING, read_mapping, read_rows, write_whole
 from fra_zoo.paths import output_folder, shown, user_path
+from fra_zoo.train.checkpoint import TRAINER, Checkpoint
 from fra_zoo.train.settings import DATA, Settings
-from fra_zoo.weights import load_into, read_safetensors
 
-CONFIG, TRAINER = "config.yaml", "trainer.json"
+CONFIG = "config.yaml"
 
 
 class RunFolder:
@@ -99,23 +98,19 @@ class RunFolder:
         write_whole(self.metrics, "".join(json.dumps(row) + "\n" for row in rows if row["step"] <= step))
         return damaged
 
-    def save(
-        self, step: int, task: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int
-    ) -> Path:
+    def save(self, checkpoint: Checkpoint, keep: int) -> Path:
         """Write a checkpoint beside the others and rename it into place; older ones go only then.
 
         Raises:
             FraZooError: if it cannot be written (disk full); the checkpoints before stay as they are.
         """
+        step = checkpoint.state["step"]
         place = self.checkpoints / f"step-{step:08d}"
         making = self.checkpoints / f".making-{step:08d}"
         shutil.rmtree(making, ignore_errors=True)
         try:
             making.mkdir(parents=True)
-            save_file(_tensors(task.state_dict()), making / "model.safetensors")
-            tensors, rest = flatten_optimizer(optimizer)
-            save_file(tensors, making / "optimizer.safetensors")
-            (making / TRAINER).write_text(json.dumps({"step": step, **state, "optimizer": rest}))
+            checkpoint.write(making)
             shutil.rmtree(place, ignore_errors=True)
             os.replace(making, place)
         except Exception as error:  # safetensors raises its own kinds for a full disk
@@ -129,15 +124,6 @@ class RunFolder:
             shutil.rmtree(old, ignore_errors=True)
         return place
 
-    @staticmethod
-    def load(place: Path, task: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """Restore task and optimizer from a checkpoint; gives the trainer's state.
-
-        Raises:
-            FraZooError: if it is damaged, or does not fit.
-        """
-        return _restore(place, *_read(place), task, optimizer)
-
     def load_newest(self, task: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], list[str]]:
         """Restore the newest checkpoint that is whole.
 
@@ -150,11 +136,12 @@ class RunFolder:
         damaged: list[str] = []
         for place in self._newest_first():
             try:
-                content = _read(place)
+                checkpoint = Checkpoint.read(place)
             except FraZooError as error:
                 damaged.append(str(error))
                 continue
-            return _restore(place, *content, task, optimizer), damaged
+            checkpoint.restore(task, optimizer, str(place))
+            return checkpoint.state, damaged
         why = damaged[0] if damaged else "there is none"
         raise FraZooError(f"no checkpoint of {shown(self.path)} is whole: {why}; give another --output to start anew")
 
@@ -165,56 +152,3 @@ class RunFolder:
                 aside = place.with_name(f"damaged-{place.name}")
                 shutil.rmtree(aside, ignore_errors=True)
                 os.replace(place, aside)
-
-
-def _read(place: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
-    """Weights, the optimizer's tensors and the trainer's state of a checkpoint; `FraZooError` if it is damaged."""
-    state = read_mapping(place / TRAINER)
-    if not isinstance(state.get("step"), int) or not isinstance(state.get("optimizer"), dict):
-        raise FraZooError(f"{shown(place / TRAINER)} is damaged: it lacks step and optimizer")
-    return read_safetensors(place / "model.safetensors"), read_safetensors(place / "optimizer.safetensors"), state
-
-
-def _restore(
-    place: Path,
-    weights: dict[str, Tensor],
-    tensors: dict[str, Tensor],
-    state: dict[str, Any],
-    task: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> dict[str, Any]:
-    load_into(task, weights, str(place))
-    restore_optimizer(optimizer, tensors, state.pop("optimizer"))
-    return state
-
-
-def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in state.items()}
-
-
-def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Optimizer state as named tensors and the plain rest."""
-    state = optimizer.state_dict()["state"]
-    tensors, rest = {}, {}
-    for number, entries in state.items():
-        for key, value in entries.items():
-            if isinstance(value, Tensor):
-                tensors[f"{number}.{key}"] = value.detach().cpu().contiguous()
-            else:
-                rest[f"{number}.{key}"] = value
-    return tensors, rest
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], rest: dict[str, Any]) -> None:
-    """Put back what `flatten_optimizer` gave."""
-    state: dict[int, dict[str, Any]] = {}
-    for name, value in {**tensors, **rest}.items():
-        number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-    for parameter, entries in optimizer.state.items():
-        for key, value in entries.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                # Fused optimizers walk through memory: a moment must lie there as its weight does.
-                entries[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

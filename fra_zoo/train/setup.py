@@ -31,6 +31,7 @@ from fra_zoo.train.config import TrainConfig
 from fra_zoo.train.optim import build_optimizer
 from fra_zoo.train.plan import Plan
 from fra_zoo.train.processes import joined_within
+from fra_zoo.train.sharding import shard
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
@@ -61,11 +62,11 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
 
 
 def check_launch(how: DistributedType) -> None:
-    """Raise `FraZooError` for a way to launch that splits the weights: checkpoints and evaluation need them whole."""
+    """Raise `FraZooError` for a launcher that splits the weights by its own rules."""
     if how in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         raise FraZooError(
-            f"launched with {how.value}, which splits the weights over GPUs; checkpoints would hold a part of them. "
-            "Launch with DDP: recipes/launch/eight_gpus.yaml or nodes_ddp.yaml"
+            f"launched with {how.value}, but here a run splits its weights by itself; launch with DDP "
+            "(recipes/launch/eight_gpus.yaml or nodes_ddp.yaml), and pre-train with --shard true what is too large so"
         )
 
 
@@ -111,12 +112,21 @@ def make_loader(
     )
 
 
-def make_ready(task: Task, config: TrainConfig, plan: Plan) -> tuple[Task, torch.optim.Optimizer]:
-    """Memory layout, joined norms, and the optimizer over the task's groups."""
+def make_ready(
+    task: Task, config: TrainConfig, plan: Plan, device: torch.device | None = None
+) -> tuple[Task, torch.optim.Optimizer]:
+    """Memory layout, joined norms, and the optimizer over the task's groups.
+
+    Args:
+        device: that the task is split over, here and on the other processes; by default it is not split.
+    """
     if config.sync_batchnorm:
         join_batch_norms(task)
     optim = plan.optim
-    task = task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device is None:
+        task = task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    else:
+        shard(task, device)
     return task, build_optimizer(optim.optimizer, task.param_groups(optim.weight_decay), plan.lr, optim.betas)
 
 

@@ -14,7 +14,8 @@ from torch import nn
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import FRA_OPTIM
 from fra_zoo.optim import OptimConfig, by_epochs
-from fra_zoo.train import run_folder
+from fra_zoo.train import checkpoint
+from fra_zoo.train.checkpoint import Checkpoint
 from fra_zoo.train.config import PretrainConfig, TrainConfig
 from fra_zoo.train.optim import build_optimizer
 from fra_zoo.train.plan import Plan, make_plan, micro_batch
@@ -94,6 +95,10 @@ def test_lars_step_by_hand():
     torch.testing.assert_close(b.detach(), b0 - 0.5 * b.grad)
 
 
+def taken(step, model, optimizer, **state):
+    return Checkpoint.take(model, optimizer, {"step": step, **state})
+
+
 @pytest.mark.parametrize("name", ["lars", "adamw", "adam", "sgd"])
 def test_checkpoint_restores_the_optimizer_exactly(name, tmp_path):
     def train(model, optimizer, steps):
@@ -111,10 +116,11 @@ def test_checkpoint_restores_the_optimizer_exactly(name, tmp_path):
 
     model, optimizer = fresh()
     train(model, optimizer, 3)
-    place = RunFolder(tmp_path).save(3, model, optimizer, {"best": 0.5}, keep=2)
+    run = RunFolder(tmp_path)
+    run.save(taken(3, model, optimizer, best=0.5), keep=2)
     train(model, optimizer, 3)
     other, its_optimizer = fresh()
-    state = RunFolder.load(place, other, its_optimizer)
+    state, _ = run.load_newest(other, its_optimizer)
     assert state == {"step": 3, "best": 0.5}
     train(other, its_optimizer, 3)
     assert model.weight.equal(other.weight)
@@ -124,14 +130,14 @@ def test_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     model = nn.Linear(2, 2)
     optimizer = build_optimizer("sgd", [{"params": list(model.parameters())}], 0.1)
     run = RunFolder(tmp_path)
-    first = run.save(1, model, optimizer, {}, keep=2)
+    first = run.save(taken(1, model, optimizer), keep=2)
 
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(run_folder, "save_file", full)
+    monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(FraZooError, match=r"could not be written .*No space left.*step-00000001"):
-        run.save(2, model, optimizer, {}, keep=2)
+        run.save(taken(2, model, optimizer), keep=2)
     assert run.latest() == first
     assert [path.name for path in run.checkpoints.iterdir()] == ["step-00000001"]
 
@@ -147,7 +153,7 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path):
     model = nn.Linear(2, 2)
     optimizer = build_optimizer("sgd", [{"params": list(model.parameters())}], 0.1)
     for step in (1, 2, 3, 10):
-        RunFolder(tmp_path).save(step, model, optimizer, {}, keep=2)
+        RunFolder(tmp_path).save(taken(step, model, optimizer), keep=2)
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00000003", "step-00000010"]
 
 
@@ -188,9 +194,10 @@ def test_a_restored_adam_steps_as_if_it_had_not_stopped(tmp_path):
 
     whole, optimizer = build()
     one_step(whole, optimizer)
-    place = RunFolder(tmp_path).save(1, whole, optimizer, {}, keep=1)
+    run = RunFolder(tmp_path)
+    run.save(taken(1, whole, optimizer), keep=1)
     again, other = build()
-    RunFolder.load(place, again, other)
+    run.load_newest(again, other)
     for net, stepper in ((whole, optimizer), (again, other)):
         one_step(net, stepper)
     assert again.weight.equal(whole.weight)
