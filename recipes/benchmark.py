@@ -3,11 +3,15 @@
     python recipes/benchmark.py --backbone resnet50 --image_size 112 --batch_size 16
     python recipes/benchmark.py --backbone resnet18 --image_size 48 --batch_size 64 --method_args '{"hidden_dim": 1024}'
 
+    python recipes/benchmark.py --methods '[fra, fra/official, byol]' --batch_size 64 --image_size 224 --compile true
+
     python recipes/benchmark.py --photos LFW --model RUN --images 500
 
 The bare passes are two forward-backward and two forward passes of the backbone, in the same precision and layout. A
 method's step is all of it: views from uint8 images, forward, backward, optimizer, moving average. The sides take turns,
-and each round gives a ratio; the median is what to quote. Peak memory is the process's (CPU) or the allocator's (GPU).
+and each round gives a ratio; the median is what to quote. A method is NAME or NAME/PRESET. With --compile there are two
+rounds of sides, as they are and with their forward pass compiled; ratios are to the bare passes as they are. Peak memory
+is the process's (CPU) or the allocator's (GPU).
 
 With --photos it is prediction that is measured: photos to boxes and expressions, beside the package `fer` where that is
 installed (`pip install --no-deps fer` and tensorflow): images with a face, and images/s. Both find faces by the same
@@ -43,6 +47,7 @@ class BenchmarkConfig(Options):
     methods: list[str] = field(default_factory=lambda: ["fra", "byol"])
     method_args: dict[str, Any] = option({})
     optimizer: str = "lars"
+    compile: bool = False
     photos: str | None = None
     model: str = "runs/tuned"
     detector: str = "auto"
@@ -61,6 +66,9 @@ def main(words: list[str]) -> None:
         return predictions(config)
     use_cpu(config.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cuda":  # as a run has it
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
     options = config.backbone_args
     size = config.image_size
 
@@ -68,31 +76,36 @@ def main(words: list[str]) -> None:
         if device.type == "cuda":
             torch.cuda.synchronize()
 
-    def bare() -> Callable[[], None]:
+    def bare(compiled: bool) -> Callable[[], None]:
         net: Any = build_backbone(config.backbone, size, **options)
         net.to(device, memory_format=torch.channels_last)
+        features = torch.compile(net.forward_features) if compiled else net.forward_features
         x = torch.randn(config.batch_size, 3, size, size, device=device).to(memory_format=torch.channels_last)
 
         def passes() -> None:
             with autocast_for(device):
                 for _ in range(2):
-                    net.forward_features(x).float().mean().backward()
+                    features(x).float().mean().backward()
                 with torch.no_grad():
                     for _ in range(2):
-                        net.forward_features(x)
+                        features(x)
             net.zero_grad(set_to_none=True)
 
         return passes
 
-    def step_of(name: str) -> Callable[[], None]:
+    def step_of(name: str, compiled: bool) -> Callable[[], None]:
+        kind, _, preset = name.partition("/")
         method: Any = create_method(
-            name,
+            kind,
             config.backbone,
             image_size=size,
+            preset=preset or None,
             backbone_args=options,
             **config.method_args,
         )
         method.to(device, memory_format=torch.channels_last)
+        if compiled:
+            method.compile()
         optimizer = build_optimizer(config.optimizer, method.param_groups(1e-6), 1e-3)
 
         def step() -> None:
@@ -100,9 +113,12 @@ def main(words: list[str]) -> None:
 
         return step
 
-    sides = {"bare": bare(), **{name: step_of(name) for name in config.methods}}
+    sides = {}
+    for compiled in (False, True) if config.compile else (False,):
+        more = ", compiled" if compiled else ""
+        sides |= {f"bare{more}": bare(compiled)} | {f"{name}{more}": step_of(name, compiled) for name in config.methods}
     for run in sides.values():
-        for _ in range(2):
+        for _ in range(3):
             run()
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(config.rounds):
@@ -117,7 +133,7 @@ def main(words: list[str]) -> None:
     for name, times in seconds.items():
         ratios = [b / t for b, t in zip(seconds["bare"], times, strict=True)]
         results[name] = {"samples_per_second": config.batch_size / statistics.median(times)}
-        line = f"{name:>6}: {results[name]['samples_per_second']:8.1f} samples/s"
+        line = f"{name:>{max(map(len, sides))}}: {results[name]['samples_per_second']:8.1f} samples/s"
         if name != "bare":
             results[name]["ratio"] = statistics.median(ratios)
             line += f", {statistics.median(ratios):.2f} of the bare passes ({min(ratios):.2f} to {max(ratios):.2f})"
