@@ -9,9 +9,9 @@
 
 The bare passes are two forward-backward and two forward passes of the backbone, in the same precision and layout. A
 method's step is all of it: views from uint8 images, forward, backward, optimizer, moving average. The sides take turns,
-and each round gives a ratio; the median is what to quote. A method is NAME or NAME/PRESET. With --compile there are two
-rounds of sides, as they are and with their forward pass compiled; ratios are to the bare passes as they are. Peak memory
-is the process's (CPU) or the allocator's (GPU).
+and each round gives a ratio; the median is what to quote. A method is NAME or NAME/PRESET. With --compile each side is
+measured a second time with its forward pass compiled; ratios are to the bare passes as they are. Peak memory is the
+process's (CPU) or the allocator's (GPU).
 
 With --photos it is prediction that is measured: photos to boxes and expressions, beside the package `fer` where that is
 installed (`pip install --no-deps fer` and tensorflow): images with a face, and images/s. Both find faces by the same
