@@ -14,6 +14,7 @@ from torch import nn
 from fra_zoo.data import create_dataset
 from fra_zoo.data.identity import difference, identity
 from fra_zoo.errors import FraZooError
+from fra_zoo.train.checkpoint import Checkpoint
 from fra_zoo.train.optim import build_optimizer
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.train.settings import Settings
@@ -42,7 +43,7 @@ def saved(path, steps=(1, 2, 3)):
     for step in steps:
         model(torch.ones(1, 2)).sum().backward()
         optimizer.step()
-        run.save(step, model, optimizer, {"at": step}, keep=9)
+        run.save(Checkpoint.take(model, optimizer, {"step": step, "at": step}), keep=9)
         run.log({"step": step})
     return run, model, optimizer
 
@@ -108,7 +109,7 @@ def test_a_damaged_checkpoint_is_passed_over(name, left, tmp_path):
     assert "\n" not in line
     run.set_aside(2)
     assert run.latest().name == "step-00000002"
-    assert run.save(3, model, optimizer, {}, keep=1).is_dir()
+    assert run.save(Checkpoint.take(model, optimizer, {"step": 3}), keep=1).is_dir()
     assert run.latest().name == "step-00000003"
 
 
