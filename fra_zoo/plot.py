@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,16 @@ def _save(figure: Figure, file: str | Path) -> None:
         figure.savefig(place, dpi=110, bbox_inches="tight")
 
 
+def _drawn(figure: Figure) -> NDArray[np.uint8]:
+    """The figure as an image (h, w, 3)."""
+    import PIL.Image
+
+    FigureCanvasAgg(figure)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, bbox_inches="tight")
+    return np.asarray(PIL.Image.open(png).convert("RGB"))
+
+
 def curves(
     rows: Sequence[dict[str, Any]],
     groups: Sequence[tuple[str, Sequence[str]]],
@@ -88,10 +99,9 @@ def curves(
 def timeline(
     lines: Sequence[tuple[str, Sequence[float], Sequence[int], Sequence[float]]],
     classes: Sequence[str],
-    file: str | Path,
     longest_gap: float = 2.0,
-) -> None:
-    """Expressions over time: a bar a line, in the colour of the class, the stronger the surer.
+) -> NDArray[np.uint8]:
+    """Expressions over time: a bar a line, in the colour of the class, the stronger the surer; an image (h, w, 3).
 
     Args:
         lines: (name, times in seconds, numbers of the classes, their probabilities); a sample lasts until the next one
@@ -114,7 +124,7 @@ def timeline(
     axis.set_xlabel("seconds")
     named = [Patch(color=COLOURS[number % len(COLOURS)] / 255.0, label=classes[number]) for number in sorted(seen)]
     axis.legend(handles=named, fontsize=8, ncols=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False)
-    _save(figure, file)
+    return _drawn(figure)
 
 
 def confusion(matrix: Any, classes: Sequence[str], title: str, file: str | Path) -> None:
