@@ -7,14 +7,15 @@ from typing import Any
 
 from fra_zoo.demo.reading import Reading
 from fra_zoo.predict.frame import Pixels
+from fra_zoo.predict.picture import tile
 from fra_zoo.predict.timeline import Timeline
 
 HEADERS = ("time", "track", "expression", "probability", "uncertainty")
 
 
 def pictures(readings: Sequence[Reading]) -> list[tuple[Pixels, str]]:
-    """Each frame that could be read, with its faces named, and its time."""
-    return [(picture, one.time) for one in readings if (picture := one.picture(False)) is not None]
+    """Each frame that could be read, small, with its faces named; and its time."""
+    return [(tile(picture), one.time) for one in readings if (picture := one.picture(False)) is not None]
 
 
 def place_of_picture(readings: Sequence[Reading], number: int) -> int:

@@ -118,7 +118,10 @@ class _Desk:
         )
 
     def read(self, file: str | None, step: float, regions: bool) -> Iterator[tuple[Any, ...]]:
-        """Read a photo or a film; the page follows."""
+        """Read a photo or a film; the page follows, one reading behind.
+
+        No picture is given twice in a row: Gradio would write its file again while the browser loads it.
+        """
         if file is None:
             return
         readings: list[Reading] = []
@@ -127,9 +130,11 @@ class _Desk:
             if len(readings) == MOST_FRAMES:
                 line = f"{one.source}: the first {MOST_FRAMES} readings are shown; take more seconds between them"
                 break
+            if readings:
+                shows = self._show(readings[-1], regions)
+                yield (readings, len(readings) - 1, line, *shows, gr.skip(), gr.skip(), gr.skip())
             readings.append(one)
             line = one.said() if one.seconds is None else f"{shown(one.source)}: read to {one.time}"
-            yield (readings, len(readings) - 1, line, *self._show(one, regions), gr.skip(), gr.skip(), gr.skip())
         yield (readings, len(readings) - 1, line, *self._show(readings[-1], regions), *self._film(readings))
 
     def see(self, pixels: Pixels | None, regions: bool) -> tuple[Any, ...]:
