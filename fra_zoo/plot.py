@@ -105,16 +105,18 @@ def timeline(
 
     Args:
         lines: (name, times in seconds, numbers of the classes, their probabilities); a sample lasts until the next one
-            of its line, but not longer than the usual step, and never over a gap.
+            of its line, but never over a gap: there, and at the end, it lasts the usual step of its line, and where it
+            is alone that of another line.
         classes: their names; those that occur are in the legend.
         longest_gap: seconds without a sample that are drawn over.
     """
     figure = Figure(figsize=(9.0, 1.2 + 0.35 * len(lines)))
     axis = figure.add_subplot()
     seen: set[int] = set()
+    every = [float(np.median(np.diff(times))) for _, times, *_ in lines if len(times) > 1]
     for place, (_, times, numbers, shares) in enumerate(lines):
         steps = np.diff(times)
-        usual = float(np.median(steps)) if len(steps) else 0.04
+        usual = float(np.median(steps)) if len(steps) else min(every, default=0.04)
         widths = np.append(np.where(steps <= longest_gap, steps, usual), usual)
         colours = np.column_stack([COLOURS[np.asarray(numbers) % len(COLOURS)] / 255.0, np.clip(shares, 0.25, 1.0)])
         axis.barh([place] * len(times), widths, left=times, height=0.8, color=colours, align="center", linewidth=0)

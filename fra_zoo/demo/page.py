@@ -55,10 +55,20 @@ class _Desk:
                 self.said = gr.Textbox(label="Read", interactive=False, elem_id="said")
                 self.picture = gr.Image(label="Faces", interactive=False, buttons=["fullscreen"], elem_id="picture")
                 self.gallery = gr.Gallery(
-                    label="Film", visible=False, columns=6, allow_preview=False, height=260, elem_id="film"
+                    label="Film",
+                    visible=False,
+                    columns=6,
+                    allow_preview=False,
+                    height=260,
+                    object_fit="contain",
+                    elem_id="film",
                 )
                 self.over_time = gr.Image(
-                    label="Expressions over time", visible=False, buttons=["fullscreen"], elem_id="over_time"
+                    label="Expressions over time",
+                    show_label=False,  # it would lie over the names of the colours
+                    visible=False,
+                    buttons=["fullscreen"],
+                    elem_id="over_time",
                 )
                 self.table = gr.Dataframe(headers=list(film.HEADERS), visible=False, interactive=False, elem_id="table")
             with gr.Column(scale=2):

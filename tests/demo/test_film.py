@@ -52,6 +52,15 @@ def test_there_is_one_line_a_track():
     assert steps[0] > 20
 
 
+def test_a_face_that_is_seen_once_is_drawn_as_long_as_the_step():
+    readings = [reading(0.0, face(0), face(1, 0.0)), *(reading(t / 2, face(0)) for t in range(1, 10))]
+    drawn = film.over_time(readings).astype(int)
+    red, green, _ = np.moveaxis(drawn[len(drawn) // 4 :], 2, 0)  # below the legend
+    glad, sad = (int(one.any(axis=0).sum()) for one in ((red > 200) & (green < 150), (green > 150) & (red < 100)))
+    assert sad > 0
+    assert glad / sad == pytest.approx(10, rel=0.1)
+
+
 def test_without_faces_there_is_no_picture_over_time():
     assert film.over_time([reading(0.0), BROKEN]) is None
 
