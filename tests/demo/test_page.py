@@ -72,6 +72,17 @@ def test_a_film_gives_its_frames_its_tracks_and_a_table(served, classifier, film
         assert (np.ptp(np.asarray(drawn.convert("RGB")), axis=2) > 25).mean() > 0.05  # bars in colour
 
 
+def test_no_picture_is_given_twice(served, photo, film):
+    """The browser loads it while the next answer is made, and Gradio writes the file of the same pixels anew."""
+    from gradio_client import handle_file
+
+    for file, count in ((photo, 1), (film, 3)):
+        job = served[1].submit(handle_file(str(file)), 1.0, False, api_name="/read")
+        job.result(60)
+        lines = [answer[0] for answer in job.outputs()]
+        assert len(lines) == len(set(lines)) == count
+
+
 def test_a_photo_has_nothing_of_a_film(served, photo):
     *_, gallery, over_time, table = read(served, photo)
     assert gallery in ([], {"visible": False, "value": [], "__type__": "update"})
