@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,16 @@ def _save(figure: Figure, file: str | Path) -> None:
         figure.savefig(place, dpi=110, bbox_inches="tight")
 
 
+def _drawn(figure: Figure) -> NDArray[np.uint8]:
+    """The figure as an image (h, w, 3)."""
+    import PIL.Image
+
+    FigureCanvasAgg(figure)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, bbox_inches="tight")
+    return np.asarray(PIL.Image.open(png).convert("RGB"))
+
+
 def curves(
     rows: Sequence[dict[str, Any]],
     groups: Sequence[tuple[str, Sequence[str]]],
@@ -88,23 +99,24 @@ def curves(
 def timeline(
     lines: Sequence[tuple[str, Sequence[float], Sequence[int], Sequence[float]]],
     classes: Sequence[str],
-    file: str | Path,
     longest_gap: float = 2.0,
-) -> None:
-    """Expressions over time: a bar a line, in the colour of the class, the stronger the surer.
+) -> NDArray[np.uint8]:
+    """Expressions over time: a bar a line, in the colour of the class, the stronger the surer; an image (h, w, 3).
 
     Args:
         lines: (name, times in seconds, numbers of the classes, their probabilities); a sample lasts until the next one
-            of its line, but not longer than the usual step, and never over a gap.
+            of its line, but never over a gap: there, and at the end, it lasts the usual step of its line, and where it
+            is alone that of another line.
         classes: their names; those that occur are in the legend.
         longest_gap: seconds without a sample that are drawn over.
     """
     figure = Figure(figsize=(9.0, 1.2 + 0.35 * len(lines)))
     axis = figure.add_subplot()
     seen: set[int] = set()
+    every = [float(np.median(np.diff(times))) for _, times, *_ in lines if len(times) > 1]
     for place, (_, times, numbers, shares) in enumerate(lines):
         steps = np.diff(times)
-        usual = float(np.median(steps)) if len(steps) else 0.04
+        usual = float(np.median(steps)) if len(steps) else min(every, default=0.04)
         widths = np.append(np.where(steps <= longest_gap, steps, usual), usual)
         colours = np.column_stack([COLOURS[np.asarray(numbers) % len(COLOURS)] / 255.0, np.clip(shares, 0.25, 1.0)])
         axis.barh([place] * len(times), widths, left=times, height=0.8, color=colours, align="center", linewidth=0)
@@ -114,7 +126,7 @@ def timeline(
     axis.set_xlabel("seconds")
     named = [Patch(color=COLOURS[number % len(COLOURS)] / 255.0, label=classes[number]) for number in sorted(seen)]
     axis.legend(handles=named, fontsize=8, ncols=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False)
-    _save(figure, file)
+    return _drawn(figure)
 
 
 def confusion(matrix: Any, classes: Sequence[str], title: str, file: str | Path) -> None:

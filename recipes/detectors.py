@@ -1,11 +1,14 @@
 """Detectors beside each other on LFW: faces found, other boxes, and pictures a second, on one core.
 
-    python recipes/detectors.py --lfw LFW [--images 300] [--detectors haar yunet]
-    python recipes/detectors.py --ferplus FERPLUS [--images 1500] [--detectors haar yunet yunet_onnx]
+    python recipes/detectors.py --lfw LFW [--images 300] [--detectors haar yunet fer]
+    python recipes/detectors.py --ferplus FERPLUS [--images 1500] [--detectors haar yunet yunet_onnx fer]
 
 Four kinds of pictures are made of the same photos: as they are; turned by 30 or 45 degrees; twenty a picture; twenty a
 picture with faces of about 30 px. A face is found if a box holds the middle of its photo. Other boxes are not all
-false: people in the background are among them. YuNet comes from the Hub. Half a minute.
+false: people in the background are among them. YuNet comes from the Hub. A minute.
+
+`fer` is the detector of the package of that name, with its defaults: OpenCV's cascade, faces of 50 px or more. It is
+left out where the package cannot be imported; the head of recipes/others.py says how it is installed.
 
 With --ferplus, whether a face that is found and cut out gives what it gives as it was cut for training: faces of valid,
 four times as large, stand in pictures of their own, and the package's classifier reads them. Three minutes.
@@ -29,7 +32,28 @@ class DetectorsConfig(Options):
     lfw: str | None = option(None, "root of LFW: how many faces are found", private=True)
     ferplus: str | None = option(None, "root of FER+: what the classifier says of them", private=True)
     images: int = option(300, "photos; of LFW a multiple of 20", COUNT)
-    detectors: list[str] = field(default_factory=lambda: ["haar", "yunet"])
+    detectors: list[str] = field(default_factory=lambda: ["haar", "yunet", "fer"])
+
+
+def finders(names: list[str]) -> dict[str, Any]:
+    """The detectors by name: functions of an RGB image (h, w, 3) that give `Found`s."""
+    from fra_zoo.predict.detectors import make_detector
+
+    made = {name: of_fer() if name == "fer" else make_detector(name) for name in names}
+    return {name: find for name, find in made.items() if find is not None}
+
+
+def of_fer() -> Any:
+    """The detector of the package `fer`; None, and a line that says why, where it cannot be imported."""
+    from fra_zoo.predict.detectors import make_detector
+
+    try:
+        from fer.fer import FER  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        print(f"fer is left out, for it cannot be imported ({error}); the head of recipes/others.py says how")
+        return None
+    package = FER()
+    return make_detector(lambda pixels: package.find_faces(pixels[..., ::-1].copy()))  # it takes BGR
 
 
 def sheet(photos: list[Any], side: int) -> tuple[Any, list[tuple[int, int]]]:
@@ -78,8 +102,8 @@ def answers(config: DetectorsConfig) -> None:
         return [one[0].label == name if one else None for one, name in zip(found, names, strict=True)]
 
     whole = right(Predictor(detector="none"), faces)
-    for name in config.detectors:
-        cut = right(Predictor(detector=name), pictures)
+    for name, find in finders(config.detectors).items():
+        cut = right(Predictor(detector=find), pictures)
         pairs = [(ours, theirs) for ours, theirs in zip(cut, whole, strict=True) if ours is not None]
         ours, theirs = (sum(map(bool, side)) / len(pairs) for side in zip(*pairs, strict=True))
         print(
@@ -88,34 +112,39 @@ def answers(config: DetectorsConfig) -> None:
         )
 
 
+def count(find: Any, some: list[tuple[Any, list[tuple[int, int]]]]) -> tuple[int, int, int]:
+    """Faces found, faces there are, and boxes that hold none of them; a box is of one face, a face has one box."""
+    found, faces, others = 0, 0, 0
+    for pixels, middles in some:
+        boxes = [face.box for face in find(pixels)]
+        used: set[int] = set()
+        for a, b in middles:
+            holds = (n for n, (x, y, w, h) in enumerate(boxes) if x < a < x + w and y < b < y + h)
+            used |= set([n for n in holds if n not in used][:1])
+        found, faces, others = found + len(used), faces + len(middles), others + len(boxes) - len(used)
+    return found, faces, others
+
+
 def measure(config: DetectorsConfig) -> None:
     import cv2
     import numpy as np
 
     from fra_zoo.data import create_dataset
     from fra_zoo.data.opening import open_rgb
-    from fra_zoo.predict.detectors import make_detector
 
     cv2.setNumThreads(1)
     rows = create_dataset("lfw", "train", config.lfw).dataset
     chosen = np.linspace(0, len(rows) - 1, config.images).round().astype(int).tolist()
     kinds = pictures([open_rgb(rows[row]["image"]) for row in chosen])
-    for name in config.detectors:
-        find = make_detector(name)
+    for name, find in finders(config.detectors).items():
         for kind, some in kinds.items():
             find(some[0][0])
-            found, faces, others, began = 0, 0, 0, time.process_time()
-            for pixels, middles in some:
-                boxes = [face.box for face in find(pixels)]
-                used: set[int] = set()
-                for a, b in middles:
-                    holds = (n for n, (x, y, w, h) in enumerate(boxes) if x < a < x + w and y < b < y + h)
-                    used |= set([n for n in holds if n not in used][:1])
-                found, faces, others = found + len(used), faces + len(middles), others + len(boxes) - len(used)
+            began = time.process_time()
+            found, faces, others = count(find, some)
             rate = len(some) / (time.process_time() - began)
             print(
                 f"{name}, {kind}: found {found / faces:.1%} of {faces} faces, {others} other boxes in {len(some)} "
-                f"pictures, {rate:.0f} pictures/s"
+                f"pictures, {rate:.3g} pictures/s"
             )
 
 

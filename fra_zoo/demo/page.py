@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fra_zoo.demo import film
 from fra_zoo.demo.card import read_card
 from fra_zoo.demo.extra import gradio as gr
 from fra_zoo.demo.reading import Reading, read_file, read_frame
@@ -18,7 +19,6 @@ REGIONS = "fra_resnet18"
 HERE = "What you give is read on this machine and stays there; it is deleted when the demo is closed."
 ELSEWHERE = "What you give is sent to the machine that serves this page and read there; it is deleted within two hours."
 MOST_FRAMES = 64
-_HEADERS = ("time", "face", "expression", "probability", "uncertainty")
 
 
 def build_page(
@@ -55,9 +55,22 @@ class _Desk:
                 self.said = gr.Textbox(label="Read", interactive=False, elem_id="said")
                 self.picture = gr.Image(label="Faces", interactive=False, buttons=["fullscreen"], elem_id="picture")
                 self.gallery = gr.Gallery(
-                    label="Film", visible=False, columns=6, allow_preview=False, height=260, elem_id="film"
+                    label="Film",
+                    visible=False,
+                    columns=6,
+                    allow_preview=False,
+                    height=260,
+                    object_fit="contain",
+                    elem_id="film",
                 )
-                self.table = gr.Dataframe(headers=list(_HEADERS), visible=False, interactive=False, elem_id="table")
+                self.over_time = gr.Image(
+                    label="Expressions over time",
+                    show_label=False,  # it would lie over the names of the colours
+                    visible=False,
+                    buttons=["fullscreen"],
+                    elem_id="over_time",
+                )
+                self.table = gr.Dataframe(headers=list(film.HEADERS), visible=False, interactive=False, elem_id="table")
             with gr.Column(scale=2):
                 self.regions = gr.Checkbox(
                     label="Show the regions that FRA finds", visible=predictor.method is not None, elem_id="regions"
@@ -85,7 +98,7 @@ class _Desk:
         self.file.upload(
             self.read,
             [self.file, self.step, self.regions],
-            [self.readings, self.place, self.said, *shows, self.gallery, self.table],
+            [self.readings, self.place, self.said, *shows, self.gallery, self.over_time, self.table],
             api_name="read",
         )
         self.camera.stream(
@@ -99,7 +112,7 @@ class _Desk:
         )
         self.gallery.select(
             self.turn_to,
-            [self.readings, self.regions],
+            [self.readings, self.place, self.face, self.regions],
             [self.place, *shows],
             show_progress="hidden",
             api_visibility="private",
@@ -115,7 +128,10 @@ class _Desk:
         )
 
     def read(self, file: str | None, step: float, regions: bool) -> Iterator[tuple[Any, ...]]:
-        """Read a photo or a film; the page follows."""
+        """Read a photo or a film; the page follows, one reading behind.
+
+        No picture is given twice in a row: Gradio would write its file again while the browser loads it.
+        """
         if file is None:
             return
         readings: list[Reading] = []
@@ -124,9 +140,11 @@ class _Desk:
             if len(readings) == MOST_FRAMES:
                 line = f"{one.source}: the first {MOST_FRAMES} readings are shown; take more seconds between them"
                 break
+            if readings:
+                shows = self._show(readings[-1], regions)
+                yield (readings, len(readings) - 1, line, *shows, gr.skip(), gr.skip(), gr.skip())
             readings.append(one)
             line = one.said() if one.seconds is None else f"{shown(one.source)}: read to {one.time}"
-            yield (readings, len(readings) - 1, line, *self._show(one, regions), gr.skip(), gr.skip())
         yield (readings, len(readings) - 1, line, *self._show(readings[-1], regions), *self._film(readings))
 
     def see(self, pixels: Pixels | None, regions: bool) -> tuple[Any, ...]:
@@ -136,9 +154,12 @@ class _Desk:
         one = read_frame(self.predictor, Frame("camera", pixels))
         return ([one], 0, one.said(), *self._show(one, regions))
 
-    def turn_to(self, readings: list[Reading], regions: bool, event: gr.SelectData) -> tuple[Any, ...]:
-        """Show a frame of the film."""
-        return (event.index, *self._show(_pictured(readings)[event.index], regions))
+    def turn_to(
+        self, readings: list[Reading], place: int, face: int | None, regions: bool, event: gr.SelectData
+    ) -> tuple[Any, ...]:
+        """Show a frame of the film, and there the same face."""
+        after = film.place_of_picture(readings, event.index)
+        return (after, *self._show(readings[after], regions, film.same_face(readings[place], face, readings[after])))
 
     def redraw(self, readings: list[Reading], place: int, regions: bool) -> Pixels | None:
         """Draw the picture again, with the regions or without."""
@@ -149,33 +170,25 @@ class _Desk:
         faces = readings[place].faces if readings else ()
         return faces[face].probabilities if face < len(faces) else None
 
-    def _show(self, one: Reading, regions: bool) -> tuple[Any, Any, Any]:
-        """Picture, faces to choose from, bars."""
+    def _show(self, one: Reading, regions: bool, chosen: int = 0) -> tuple[Any, Any, Any]:
+        """Picture, faces to choose from, bars of the chosen one."""
         names = [(_named(number, face), number) for number, face in enumerate(one.faces)]
-        radio = gr.update(choices=names, value=0 if names else None, visible=len(names) > 1)
-        return one.picture(regions), radio, one.faces[0].probabilities if one.faces else None
+        radio = gr.update(choices=names, value=chosen if names else None, visible=len(names) > 1)
+        return one.picture(regions), radio, one.faces[chosen].probabilities if one.faces else None
 
-    def _film(self, readings: list[Reading]) -> tuple[Any, Any]:
-        """Gallery and table of a film; a photo needs neither."""
+    def _film(self, readings: list[Reading]) -> tuple[Any, Any, Any]:
+        """Gallery, expressions over time and table of a film; a photo needs none."""
         if readings[0].seconds is None:
-            return gr.update(value=[], visible=False), gr.update(value=None, visible=False)
-        pictures = [(one.picture(False), one.time) for one in readings if one.pixels is not None]
-        return gr.update(value=pictures, visible=True), gr.update(value=_rows(readings), visible=True)
-
-
-def _pictured(readings: list[Reading]) -> list[Reading]:
-    return [one for one in readings if one.pixels is not None]
+            none = gr.update(value=None, visible=False)
+            return gr.update(value=[], visible=False), none, none
+        over_time = film.over_time(readings)
+        return (
+            gr.update(value=film.pictures(readings), visible=True),
+            gr.update(value=over_time, visible=over_time is not None),
+            gr.update(value=film.rows(readings), visible=True),
+        )
 
 
 def _named(number: int, face: Face) -> str:
-    return f"{number + 1}: {face.label} {face.confidence:.0%}"
-
-
-def _rows(readings: list[Reading]) -> list[list[Any]]:
-    rows: list[list[Any]] = []
-    for one in readings:
-        if one.error or not one.faces:
-            rows.append([one.time, None, one.error or "no face found", None, None])
-        for number, face in enumerate(one.faces):
-            rows.append([one.time, number + 1, face.label, round(face.confidence, 3), round(face.uncertainty, 3)])
-    return rows
+    which = number + 1 if face.track is None else f"track {face.track}"
+    return f"{which}: {face.label} {face.confidence:.0%}"

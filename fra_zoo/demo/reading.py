@@ -16,6 +16,7 @@ from fra_zoo.predict.picture import annotate
 from fra_zoo.predict.predictor import Predictor
 from fra_zoo.predict.results import Face, Prediction
 from fra_zoo.predict.sources import frames
+from fra_zoo.predict.tracks import Tracker
 
 PHOTO_SIDE, FILM_SIDE = 1280, 640  # longest side of what is kept, pixels
 
@@ -47,12 +48,13 @@ class Reading:
         """With boxes and names, and, where it is asked for, with the regions tinted."""
         if self.pixels is None:
             return None
-        return annotate(self.pixels, Prediction(self.source, self._size, self.faces), regions=regions)
+        return annotate(self.pixels, self.prediction, regions=regions)
 
     @property
-    def _size(self) -> tuple[int, int]:
-        assert self.pixels is not None
-        return self.pixels.shape[1], self.pixels.shape[0]
+    def prediction(self) -> Prediction:
+        """The faces as what draws and lists predictions takes them."""
+        height, width = (0, 0) if self.pixels is None else self.pixels.shape[:2]
+        return Prediction(self.source, (width, height), self.faces, seconds=self.seconds, error=self.error)
 
     def said(self) -> str:
         """The line above the picture."""
@@ -63,15 +65,17 @@ class Reading:
         return f"{shown(self.source)}: {found}"
 
 
-def read_frame(predictor: Predictor, frame: Frame, side: int = PHOTO_SIDE) -> Reading:
+def read_frame(predictor: Predictor, frame: Frame, side: int = PHOTO_SIDE, tracker: Tracker | None = None) -> Reading:
     """Find the faces of an image and what they express.
 
     Args:
         predictor: the model and the detector.
         frame: the image.
         side: longest side of the pixels that are kept.
+        tracker: of a film, what follows its faces from frame to frame.
     """
-    (prediction,) = predictor.of_frames([frame])
+    predictions = predictor.of_frames([frame])
+    (prediction,) = predictions if tracker is None else tracker.follow(predictions)
     name = Path(frame.source).name
     error = None if prediction.error is None else shown(prediction.error).replace(shown(frame.source), shown(name))
     if frame.pixels is None:
@@ -84,14 +88,17 @@ def read_frame(predictor: Predictor, frame: Frame, side: int = PHOTO_SIDE) -> Re
 def read_file(predictor: Predictor, file: Path, step: float) -> Iterator[Reading]:
     """The readings of a photo or a film as they are made; what cannot be read at all is one reading with an error.
 
+    Faces of a film have a track, over which their probabilities are smoothed, as `fra-zoo predict` has it.
+
     Args:
         predictor: the model and the detector.
         file: a photo or a film.
         step: seconds of a film between two readings.
     """
+    tracker = Tracker()
     try:
         for frame in frames(file, every=f"{step}s"):
-            yield read_frame(predictor, frame, PHOTO_SIDE if frame.number is None else FILM_SIDE)
+            yield read_frame(predictor, frame, PHOTO_SIDE if frame.number is None else FILM_SIDE, tracker)
     except FraZooError as error:
         yield Reading(file.name, None, None, (), str(error).replace(shown(file), shown(file.name)))
 

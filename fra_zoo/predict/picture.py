@@ -19,7 +19,10 @@ _TILE = 224
 
 
 def annotate(pixels: NDArray[np.uint8], prediction: Prediction, *, regions: bool = True) -> NDArray[np.uint8]:
-    """The photo (h, w, 3) with a box and a name for each face, and its regions tinted where there are heatmaps."""
+    """The photo (h, w, 3) with a box and a name for each face, and its regions tinted where there are heatmaps.
+
+    The name of a face of a film begins with the number of its track.
+    """
     pixels = pixels.copy()
     for face in prediction.faces:
         if regions and face.heatmaps is not None:
@@ -32,6 +35,7 @@ def annotate(pixels: NDArray[np.uint8], prediction: Prediction, *, regions: bool
         colour = _colour(face)
         draw.rectangle((x, y, x + width, y + height), outline=colour, width=line)
         text = f"{face.label} {face.confidence:.0%}"
+        text = text if face.track is None else f"{face.track}: {text}"
         font = PIL.ImageFont.load_default(size=max(10, round(width / 9)))
         left, top, right, bottom = draw.textbbox((x, y), text, font=font)
         shift = min(bottom - top + 4, y)

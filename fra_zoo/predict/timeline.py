@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fra_zoo.errors import FraZooError
-from fra_zoo.plot import timeline
+from fra_zoo.plot import timeline, write_png
 
 MOST = 24  # lines
 
@@ -37,13 +40,25 @@ class Timeline:
             numbers.append(self._classes.index(row["label"]))
             shares.append(row["confidence"])
 
-    def draw(self, file: str | Path) -> None:
-        """Draw the longest tracks, at most 24, in the order in which they begin.
+    def __bool__(self) -> bool:
+        """Whether there is anything to draw."""
+        return bool(self._tracks)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The longest tracks, at most 24, in the order in which they begin; an image (h, w, 3).
 
         Raises:
-            FraZooError: if there is none, or the picture cannot be written.
+            FraZooError: if there is none.
         """
-        if not self._tracks:
+        if not self:
             raise FraZooError("no timeline to draw: no face was found at a known time of the film")
         longest = sorted(self._tracks, key=lambda number: -len(self._tracks[number][0]))[:MOST]
-        timeline([(f"track {number}", *self._tracks[number]) for number in sorted(longest)], self._classes, file)
+        return timeline([(f"track {number}", *self._tracks[number]) for number in sorted(longest)], self._classes)
+
+    def draw(self, file: str | Path) -> None:
+        """Write the picture.
+
+        Raises:
+            FraZooError: if there is none, or it cannot be written.
+        """
+        write_png(self.picture(), file)

@@ -12,6 +12,7 @@ from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
 from fra_zoo.methods import create_method
 from fra_zoo.views.spec import ViewSpec
+from tests.demo.films import growing_and_shrinking, write_film
 
 
 @pytest.fixture(scope="package")
@@ -48,15 +49,11 @@ def photo(tmp_path_factory):
 @pytest.fixture(scope="package")
 def film(tmp_path_factory):
     """Three seconds, five pictures a second, each of another gray."""
-    av = pytest.importorskip("av", reason="PyAV is not installed")
-    file = tmp_path_factory.mktemp("films") / "film.mp4"
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("libx264", rate=5)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for number in range(15):
-            pixels = np.full((64, 96, 3), 16 * number, dtype=np.uint8)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-    return file
+    grays = (np.full((64, 96, 3), 16 * number, dtype=np.uint8) for number in range(15))
+    return write_film(tmp_path_factory.mktemp("films") / "film.mp4", grays, rate=5)
+
+
+@pytest.fixture(scope="package")
+def pair(tmp_path_factory):
+    """Two seconds, five pictures a second: the largest square of the first is the smallest of the last."""
+    return write_film(tmp_path_factory.mktemp("films") / "pair.mp4", growing_and_shrinking(), rate=5)

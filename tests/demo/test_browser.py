@@ -17,6 +17,7 @@ import pytest
 import fra_zoo
 from fra_zoo.data.opening import open_rgb
 from tests.demo.browser import browsing, chromium
+from tests.demo.films import write_film
 from tests.demo.serving import serving
 
 pytestmark = pytest.mark.slow
@@ -35,17 +36,8 @@ def faces(real_data):
 @pytest.fixture(scope="module")
 def camera(faces, tmp_path_factory):
     """What Chromium's camera sees: a face, as motion JPEG."""
-    av = pytest.importorskip("av", reason="PyAV is not installed")
     file = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    with av.open(str(file), "w", format="mjpeg") as container:
-        stream = container.add_stream("mjpeg", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 250, 250, "yuvj420p"
-        for _ in range(20):
-            for packet in stream.encode(av.VideoFrame.from_ndarray(faces[2], format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-    return file
+    return write_film(file, [faces[2]] * 20, rate=10, codec="mjpeg", pix_fmt="yuvj420p")
 
 
 @pytest.fixture(scope="module")
@@ -135,17 +127,8 @@ def test_a_broken_file_is_one_clear_line(desk, tmp_path, name):
 
 
 def test_a_film_shows_its_frames(desk, faces, tmp_path):
-    av = pytest.importorskip("av", reason="PyAV is not installed")
     _, page, _, _ = desk
-    with av.open(str(tmp_path / "film.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=4)
-        stream.width, stream.height, stream.pix_fmt = 250, 250, "yuv420p"
-        for face in faces:
-            for _ in range(4):
-                for packet in stream.encode(av.VideoFrame.from_ndarray(face, format="rgb24")):
-                    container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
+    write_film(tmp_path / "film.mp4", (face for face in faces for _ in range(4)), rate=4)
     give(page, tmp_path / "film.mp4", "read to 2.50 s")
     page.wait_for_selector("#film button img")
     assert page.locator("#film button img").count() == 6
@@ -153,6 +136,46 @@ def test_a_film_shows_its_frames(desk, faces, tmp_path):
     last = page.locator("#picture img").get_attribute("src")
     page.locator("#film button img").first.click()
     page.wait_for_function("src => document.querySelector('#picture img').src != src", arg=last)
+
+
+def test_a_face_of_a_film_stays_chosen_from_frame_to_frame(desk, faces, tmp_path):
+    """One of two people comes nearer, the other goes; who is chosen stays so, though the order by size changes."""
+    _, page, _, _ = desk
+    write_film(tmp_path / "two.mp4", nearer_and_farther(faces[0], faces[1]), rate=4)
+    expected = list(fra_zoo.Predictor().stream(tmp_path / "two.mp4", every="0.5s"))
+    assert [[face.track for face in expected[place].faces] for place in (0, -1)] == [[0, 1], [1, 0]]
+    give(page, tmp_path / "two.mp4", "two.mp4: read to 2.00 s")
+    page.wait_for_function("document.querySelectorAll('#film button img').length == 5")
+    assert page.locator("#over_time img").count() == 1
+    assert "track" in page.locator("#table").inner_text()
+    first, last = (
+        [f"track {face.track}: {face.label} {face.confidence:.0%}" for face in one.faces]
+        for one in (expected[0], expected[-1])
+    )
+    for place in (0, 1):  # the largest at the end is the other one at the beginning
+        page.locator("#film button img").last.click()
+        wait_for_choices(page, last)
+        page.locator("#face label").nth(place).click()
+        page.locator("#film button img").first.click()
+        wait_for_choices(page, first)
+        page.wait_for_selector(f"#face label.selected >> text={first[1 - place]}")
+        label = expected[0].faces[1 - place].label
+        page.wait_for_function("name => document.querySelector('#bars h2').innerText == name", arg=label)
+
+
+def wait_for_choices(page, names: list[str]) -> None:
+    """Wait until these are the faces that can be chosen."""
+    shown = "[...document.querySelectorAll('#face label')].map(one => one.innerText.trim()).join()"
+    page.wait_for_function(f"names => {shown} == names.join()", arg=names)
+
+
+def nearer_and_farther(one, other):
+    """Frames of 500 x 250 px with two photos: the left one goes from 250 to 150 px, the right one comes likewise."""
+    for side in np.linspace(250, 150, 10).round().astype(int).tolist():
+        canvas = PIL.Image.new("RGB", (500, 250), (128, 128, 128))
+        canvas.paste(PIL.Image.fromarray(one).resize((side, side)), (0, 0))
+        canvas.paste(PIL.Image.fromarray(other).resize((400 - side, 400 - side)), (250, 0))
+        yield np.asarray(canvas)
 
 
 def test_a_picture_of_the_page(desk, faces, tmp_path):

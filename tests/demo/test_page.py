@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 
+import numpy as np
 import PIL.Image
 import pytest
 
@@ -37,12 +38,11 @@ def read(served, file, regions=False, step=1.0):
     from gradio_client import handle_file
 
     _, client = served
-    said, picture, face, bars, gallery, table = client.predict(handle_file(str(file)), step, regions, api_name="/read")
-    return said, picture, face, bars, gallery, table
+    return client.predict(handle_file(str(file)), step, regions, api_name="/read")
 
 
 def test_a_photo_gives_boxes_and_bars(served, classifier, photo):
-    said, picture, _, bars, _, _ = read(served, photo)
+    said, picture, _, bars, *_ = read(served, photo)
     (prediction,) = Predictor(classifier, detector="center")(photo)
     (face,) = prediction.faces
     assert said.endswith("1 face")
@@ -54,20 +54,46 @@ def test_a_photo_gives_boxes_and_bars(served, classifier, photo):
         assert plain.convert("RGB").tobytes() != other.convert("RGB").tobytes()
 
 
-def test_a_film_gives_its_frames_and_a_table(served, film):
-    said, _, _, bars, gallery, table = read(served, film)
+def test_a_film_gives_its_frames_its_tracks_and_a_table(served, classifier, film):
+    said, _, _, bars, gallery, over_time, table = read(served, film)
     assert said == "film.mp4: read to 2.00 s"
-    assert bars["label"]
     frames = gallery["value"] if isinstance(gallery, dict) else gallery
     assert [one["caption"] for one in frames] == ["0.00 s", "1.00 s", "2.00 s"]
-    rows = table.get("value", table)["data"]
-    assert [row[0] for row in rows] == ["0.00 s", "1.00 s", "2.00 s"]
+    table = table.get("value", table)
+    assert table["headers"] == ["time", "track", "expression", "probability", "uncertainty"]
+    expected = list(Predictor(classifier, detector="center").stream(film, every="1s"))
+    assert [row[:3] for row in table["data"]] == [
+        [f"{one.seconds:.2f} s", face.track, face.label] for one in expected for face in one.faces
+    ]
+    assert {one["label"]: one["confidence"] for one in bars["confidences"]} == pytest.approx(
+        expected[-1].faces[0].probabilities
+    )
+    with PIL.Image.open(over_time["value"] if isinstance(over_time, dict) else over_time) as drawn:
+        assert (np.ptp(np.asarray(drawn.convert("RGB")), axis=2) > 25).mean() > 0.05  # bars in colour
+
+
+def test_no_picture_is_given_twice(served, photo, film):
+    """The browser loads it while the next answer is made, and Gradio writes the file of the same pixels anew."""
+    from gradio_client import handle_file
+
+    for file, count in ((photo, 1), (film, 3)):
+        job = served[1].submit(handle_file(str(file)), 1.0, False, api_name="/read")
+        job.result(60)
+        lines = [answer[0] for answer in job.outputs()]
+        assert len(lines) == len(set(lines)) == count
+
+
+def test_a_photo_has_nothing_of_a_film(served, photo):
+    *_, gallery, over_time, table = read(served, photo)
+    assert gallery in ([], {"visible": False, "value": [], "__type__": "update"})
+    assert (over_time.get("value") if isinstance(over_time, dict) else over_time) is None
+    assert table.get("visible") is False
 
 
 def test_a_broken_file_is_one_clear_line(served, tmp_path):
     file = tmp_path / "broken.jpg"
     file.write_bytes(b"\xff\xd8\xff\xe0 no picture" * 20)
-    said, picture, _, bars, _, _ = read(served, file)
+    said, picture, _, bars, *_ = read(served, file)
     assert said.startswith("broken.jpg could not be read: ")
     assert picture is None
     assert not bars or bars.get("label") is None

@@ -10,6 +10,8 @@ from fra_zoo.demo.card import read_card
 from fra_zoo.demo.reading import FILM_SIDE, PHOTO_SIDE, read_file, read_frame
 from fra_zoo.predict import Predictor
 from fra_zoo.predict.frame import Frame
+from fra_zoo.predict.sources import frames
+from tests.demo.films import growing_and_shrinking, squares, write_film
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,33 @@ def test_a_film_is_read_every_so_many_seconds(predictor, film):
     assert [round(float(one.pixels.mean())) for one in readings] == pytest.approx([0, 80, 160], abs=3)
     assert max(readings[0].pixels.shape) <= FILM_SIDE
     assert len(list(read_file(predictor, film, 0.1))) == 15
+
+
+def test_faces_of_a_film_keep_their_tracks_as_the_predictor_has_them(classifier, pair):
+    predictor = Predictor(classifier, detector=squares)
+    readings = list(read_file(predictor, pair, 0.2))
+    expected = list(predictor.stream(pair, every="0.2s"))
+    assert len(readings) == 10
+    assert [one.faces for one in readings] == [one.faces for one in expected]
+    assert [face.track for face in readings[0].faces] == [0, 1]
+    assert [face.track for face in readings[-1].faces] == [1, 0]  # the largest comes first
+    alone = list(predictor.of_frames(frames(pair, every="0.2s")))
+    assert readings[0].faces[0].probabilities == alone[0].faces[0].probabilities
+    assert readings[5].faces[0].probabilities != alone[5].faces[0].probabilities  # smoothed
+
+
+def test_another_film_begins_with_tracks_of_its_own(classifier, pair):
+    predictor = Predictor(classifier, detector=squares)
+    for _ in range(2):
+        assert {face.track for one in read_file(predictor, pair, 0.2) for face in one.faces} == {0, 1}
+
+
+def test_a_large_film_is_followed_before_it_is_made_smaller(classifier, tmp_path):
+    large = (np.kron(pixels, np.ones((10, 10, 1), np.uint8)) for pixels in growing_and_shrinking(3))
+    file = write_film(tmp_path / "large.mp4", large, rate=5)
+    readings = list(read_file(Predictor(classifier, detector=squares), file, 0.2))
+    assert readings[0].pixels.shape == (FILM_SIDE // 2, FILM_SIDE, 3)
+    assert [[face.track for face in one.faces] for one in readings] == [[0, 1]] * 3
 
 
 @pytest.mark.parametrize("name", ["broken.jpg", "broken.mp4", "words.txt", "empty.png"])
