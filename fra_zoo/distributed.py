@@ -27,6 +27,18 @@ def process_rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
 
 
+@contextmanager
+def launched() -> Iterator[None]:
+    """Join the processes of a launch (`accelerate launch`, `torchrun`), if it is one, and part when all have done."""
+    from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
+
+    state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+    yield
+    state.wait_for_everyone()
+    state.destroy_process_group()
+
+
 class _AllReduceSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -18,10 +18,12 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate import create_evaluator, sharing
 from fra_zoo.evaluate.features import embed_faces
 from fra_zoo.evaluate.needs import FindsRegions
+from fra_zoo.train.processes import REPEATED, process_errors
 from fra_zoo.views.spec import ViewSpec
 from tests.distributed.test_two_processes import free_port
 from tests.evaluate.material import subjects, whole_data
 from tests.forked import server
+from tests.train.test_many_processes import finish, launch
 
 COUNTS = (1, 2, 7, 8, 12, 17)  # less than the processes, uneven and even shares, in batches of four
 OPTIONS = ({}, {"cache": "ram"}, {"workers": 1})
@@ -87,10 +89,14 @@ def everything():
     return found | {"numbers": numbers()}
 
 
-def worker(rank, world, port, folder):
+def join(rank, world, port):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=world)
+
+
+def worker(rank, world, port, folder):
+    join(rank, world, port)
     norm = nn.BatchNorm1d(2)
     norm.running_mean.fill_(rank)
     with buffers_of_first(norm):
@@ -150,3 +156,41 @@ def test_buffers_are_those_of_the_first_process_and_then_ones_own_again(together
         assert inside.tolist() == [0, 0]
         assert after.tolist() == [rank, rank]
         assert found["ranks"] == list(range(len(together)))
+
+
+def leaving_look(batch):
+    if dist.get_rank() == 1:
+        os._exit(0)
+    return 1
+
+
+def leaving(rank, port, folder):
+    join(rank, 2, port)
+    sharing.BATCH = 4
+    with pytest.raises(FraZooError) as error, process_errors(REPEATED):
+        list(sharing.look_at(loader(17), leaving_look))
+    (folder / "error.txt").write_text(str(error.value))
+    os._exit(0)
+
+
+def test_where_one_process_ends_the_others_end_with_a_line(tmp_path):
+    mp.start_processes(leaving, args=(free_port(), tmp_path), nprocs=2, start_method=server.get_start_method())
+    said = (tmp_path / "error.txt").read_text()
+    assert said.startswith("another process of this run has ended or does not answer")
+    assert said.endswith("give the same command again on every machine")
+
+
+@pytest.mark.slow
+def test_a_launch_says_once_what_one_process_says(tmp_path, capfd):
+    words = ["--model", "test_resnet", "--evaluators", "probe,knn", "--threads", "1", "--image_size", "32"]
+    words += ["--dataset_args", '{"size": 32, "count": 600}']
+    said, files = [], []
+    for processes in (1, 2):
+        file = tmp_path / f"{processes}.json"
+        more = ["--output", str(file), "--workers", str(processes - 1)]
+        assert finish(launch(*words, *more, processes=processes, recipe="evaluate")) == 0
+        said.append(capfd.readouterr().out)
+        files.append(file.read_text())
+    assert said[0].startswith("probe: accuracy ")
+    assert said[1] == said[0]
+    assert files[1] == files[0]
