@@ -1,16 +1,20 @@
-"""Collectives that a gradient runs through; the identity on one process.
+"""What the processes of a launch do together; each is the identity on one process.
 
-With a loss averaged over W processes (as DDP averages gradients) these give the gradient of one process on the joined
-batch, which an in-place `dist.all_reduce` does not.
+With a loss averaged over W processes (as DDP averages gradients) the collectives that a gradient runs through give the
+gradient of one process on the joined batch, which an in-place `dist.all_reduce` does not.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 def world_size() -> int:
@@ -21,6 +25,18 @@ def world_size() -> int:
 def process_rank() -> int:
     """Number of this process in the default group, 0 when there is none."""
     return dist.get_rank() if world_size() > 1 else 0
+
+
+@contextmanager
+def launched() -> Iterator[None]:
+    """Join the processes of a launch (`accelerate launch`, `torchrun`), if it is one, and part when all have done."""
+    from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
+
+    state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+    yield
+    state.wait_for_everyone()
+    state.destroy_process_group()
 
 
 class _AllReduceSum(torch.autograd.Function):
@@ -76,3 +92,28 @@ def mean_across_processes(x: Tensor) -> Tensor:
     """Elementwise mean over the processes, differentiable; same shape as `x`."""
     size = world_size()
     return x if size == 1 else sum_across_processes(x) / size
+
+
+def gather_objects(x: T) -> list[T]:
+    """What each process has, by rank; anything that can be pickled, tensors on the CPU."""
+    if world_size() == 1:
+        return [x]
+    found: list[Any] = [None] * world_size()
+    dist.all_gather_object(found, x)
+    return cast("list[T]", found)
+
+
+@contextmanager
+def buffers_of_first(module: nn.Module) -> Iterator[None]:
+    """In here every process has the buffers of the first one, such as statistics of norms; afterwards its own again."""
+    buffers = list(module.buffers()) if world_size() > 1 else []
+    own = [buffer.clone() for buffer in buffers]
+    for buffer in buffers:
+        value = buffer.contiguous()
+        dist.broadcast(value, 0)
+        buffer.copy_(value)
+    try:
+        yield
+    finally:
+        for buffer, before in zip(buffers, own, strict=True):
+            buffer.copy_(before)

@@ -61,6 +61,7 @@ class Range:
 SIDE = Range(at_least=8, at_most=LARGEST_SIDE)
 SEED = Range(at_least=0, at_most=LARGEST_SEED)
 COUNT = Range(at_least=1)
+WORKERS = Range(at_least=0, at_most=1024)
 WIDTH = Range(at_least=1, at_most=65_536)
 DEPTH = Range(at_least=1, at_most=256)
 SHARE = Range(above=0, at_most=1)

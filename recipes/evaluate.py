@@ -3,6 +3,7 @@
 python recipes/evaluate.py --model local-dir:runs/fra_synthetic --evaluators probe,knn,regions
 python recipes/evaluate.py --model local-dir:RUN --evaluators verification --dataset parquet \
         --root LFW --pairs LFW/pairs.txt
+accelerate launch --config_file recipes/launch/eight_gpus.yaml recipes/evaluate.py … --workers 4    # all GPUs embed
 """
 
 import sys
@@ -11,6 +12,6 @@ from fra_zoo.errors import one_line_errors
 
 if __name__ == "__main__":
     with one_line_errors():
-        from fra_zoo.evaluate.command import evaluate_argv
+        from fra_zoo.commands.evaluate import run
 
-        evaluate_argv(sys.argv[1:])
+        run(sys.argv[1:])

@@ -1,8 +1,20 @@
 """Measure a model: probe, kNN, expressions, verification and others.
 
 fra-zoo evaluate [--config FILE] [--key value ...]
+accelerate launch -m fra_zoo.cli evaluate ...            shared among several GPUs
 """
 
-from fra_zoo.evaluate.command import evaluate_argv as run
+from __future__ import annotations
 
-__all__ = ["run"]
+from collections.abc import Sequence
+
+from fra_zoo.distributed import launched
+from fra_zoo.evaluate.command import Numbers, evaluate_argv
+from fra_zoo.train.processes import REPEATED, process_errors
+
+
+@process_errors(REPEATED)
+def run(argv: Sequence[str]) -> dict[str, Numbers]:
+    """Evaluate as the words say, on all processes of a launch."""
+    with launched():
+        return evaluate_argv(argv)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Decoded:
-    """All faces of a dataset.
+    """All faces of a dataset, or those that a process reads.
 
     Attributes:
         images: (n, 3, size, size) uint8, an array in memory or mapped from a file, or a tensor on a device.
@@ -40,21 +40,21 @@ class Decoded:
         return images.pin_memory() if torch.cuda.is_available() else images
 
 
-def decode_batches(faces: Faces, workers: int, threads: int) -> Iterator[Batch]:
-    """All faces in their order, some hundred at a time: images and rows as in `Decoded`.
+def decode_batches(faces: Faces, wanted: Sequence[int], workers: int, threads: int) -> Iterator[Batch]:
+    """Faces of these rows, some hundred at a time: images and rows as in `Decoded`.
 
     Args:
         workers: decoding processes; 0 decodes in threads of this one.
         threads: how many of these.
     """
-    starts = range(0, len(faces), _BATCH)
+    starts = range(0, len(wanted), _BATCH)
     if workers:
-        for batch in DataLoader(faces, batch_size=_BATCH, num_workers=workers):
+        for batch in DataLoader(faces, batch_size=_BATCH, sampler=wanted, num_workers=workers):
             yield batch["image"].numpy(), torch.stack([batch["index"], batch["bad"]], 1).numpy()
         return
 
     def decode(first: int) -> Batch:
-        items = faces.__getitems__(range(first, min(first + _BATCH, len(faces))))
+        items = faces.__getitems__(wanted[first : first + _BATCH])
         return (
             np.stack([item["image"].numpy() for item in items]),
             np.array([(item["index"], item["bad"]) for item in items], dtype=np.int64),
@@ -73,10 +73,10 @@ def decode_batches(faces: Faces, workers: int, threads: int) -> Iterator[Batch]:
             yield coming.popleft().result()
 
 
-def decoded_in_memory(faces: Faces, batches: Iterator[Batch]) -> Decoded:
-    """All faces in the memory of this process alone."""
-    images = np.empty(shape_of(faces), dtype=np.uint8)
-    rows = np.empty((len(faces), 2), dtype=np.int64)
+def decoded_in_memory(count: int, size: int, batches: Iterator[Batch]) -> Decoded:
+    """So many faces in the memory of this process alone."""
+    images = np.empty((count, 3, size, size), dtype=np.uint8)
+    rows = np.empty((count, 2), dtype=np.int64)
     done = 0
     for some, about in batches:
         images[done : done + len(some)], rows[done : done + len(some)] = some, about

@@ -88,7 +88,7 @@ class BadImages:
         """One line that counts and names them; empty if there are none."""
         if not self.names:
             return ""
-        shown = ", ".join(list(self.names.values())[:20])
+        shown = ", ".join([name for _, name in sorted(self.names.items())][:20])
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
         return f"{len(self.names)} unreadable image(s) were skipped: {shown}{more}."
 

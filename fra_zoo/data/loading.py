@@ -7,7 +7,7 @@ run may start in the middle of an epoch without reading what came before.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -44,8 +44,9 @@ class FaceLoader:
         sampling: `plain`; `balanced`, drawn with replacement, every class alike; or `class_batches`, every class alike
             in every process's batch, at least two faces of each.
         workers: decoding processes (without cache).
-        cache: `none`; `ram` (decoded once, kept by this process alone); `disk` (decoded once on this machine, in a file
-            that its processes and later runs map, `fra_zoo.data.decoded_file`); or `device` (from there onto `device`).
+        cache: `none`; `ram` (decoded once, kept by this process alone; without `shuffle` its own batches, not all);
+            `disk` (decoded once on this machine, in a file that its processes and later runs map,
+            `fra_zoo.data.decoded_file`); or `device` (from there onto `device`).
         bad_limit: share of unreadable images that stops the run.
     """
 
@@ -89,11 +90,11 @@ class FaceLoader:
         batches = self._batches(epoch)[start:]
         if self._decoded is not None:
             for rows, keys in zip(batches, self._keys(batches, start), strict=True):
-                yield self._gather(rows) | {"key": keys}
+                yield self._gather(self._places(rows)) | {"key": keys}
             return
         self._coming[:] = [rows.tolist() for rows in batches]
         for batch, keys in zip(self._loader, self._keys(batches, start), strict=True):
-            self._note_bad(batch["bad"])
+            self.note_bad(batch["bad"])
             yield batch | {"key": keys}
 
     @cached_property
@@ -150,25 +151,38 @@ class FaceLoader:
         """All faces, decoded once: by this process, or (`disk`, `device`) by one of those of this machine."""
         folder = cache_folder() if cache in ("disk", "device") else None
         if folder is None:
-            decoded = decoded_in_memory(self.faces, self._batches_of_all(1))
+            rows = self._own_rows
+            decoded = decoded_in_memory(len(rows), self.faces.size, self._decode(rows.tolist(), 1))
         else:
             sharing = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that wait meanwhile
             say = tqdm.write if self.rank == 0 else lambda line: None
-            decoded = decoded_on_disk(self.faces, lambda: self._batches_of_all(sharing), folder, say)
-        self._note_bad(decoded.rows[:, 1])
+            every = range(len(self.faces))
+            decoded = decoded_on_disk(self.faces, lambda: self._decode(every, sharing), folder, say)
+        self.note_bad(decoded.rows[:, 1])
         if cache == "device":
             images = decoded.images if folder is None else np.array(decoded.images)
             return Decoded(torch.as_tensor(images).to(device), decoded.rows)
         return decoded
 
-    def _batches_of_all(self, share: int) -> Iterator[Batch]:
+    def _decode(self, wanted: Sequence[int], share: int) -> Iterator[Batch]:
         threads = torch.get_num_threads() * share
         quiet = self.rank != 0 and share == 1
-        with tqdm(total=len(self.faces), desc="decoding", unit="image", leave=False, disable=quiet) as bar:
-            for images, rows in decode_batches(self.faces, self.workers, threads):
-                self._note_bad(torch.from_numpy(rows[:, 1]))
+        with tqdm(total=len(wanted), desc="decoding", unit="image", leave=False, disable=quiet) as bar:
+            for images, rows in decode_batches(self.faces, wanted, self.workers, threads):
+                self.note_bad(torch.from_numpy(rows[:, 1]))
                 yield images, rows
                 bar.update(len(images))
+
+    @cached_property
+    def _own_rows(self) -> Int[Tensor, " n"]:
+        """What this process ever reads: everything when it shuffles, else its batches."""
+        everything = torch.arange(len(self.faces))
+        return everything if self.shuffle else torch.cat([everything[:0], *self._batches(0)])
+
+    def _places(self, rows: Tensor) -> Tensor:
+        """Where rows lie among the decoded faces."""
+        assert self._decoded is not None
+        return rows if len(self._decoded.rows) == len(self.faces) else torch.searchsorted(self._own_rows, rows)
 
     def _gather(self, places: Tensor) -> dict[str, Any]:
         assert self._decoded is not None
@@ -178,7 +192,8 @@ class FaceLoader:
         texts = self.faces.texts
         return batch if texts is None else batch | {TEXT: [texts[row] for row in index.tolist()]}
 
-    def _note_bad(self, rows: Tensor) -> None:
+    def note_bad(self, rows: Tensor) -> None:
+        """Count those of these rows that are not -1 as unreadable, once each; raises `FraZooError` if they are many."""
         for row in rows[rows >= 0].tolist():
             if row not in self.bad.names:
                 self.bad.add(row, self.faces.name(row))

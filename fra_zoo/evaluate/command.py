@@ -18,12 +18,13 @@ from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData
 from fra_zoo.data.config import DatasetConfig
 from fra_zoo.data.problems import say_problems
+from fra_zoo.distributed import process_rank
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.base import EVALUATORS, Evaluator
 from fra_zoo.evaluate.data import EvaluationData
 from fra_zoo.evaluate.record import record, run_of
 from fra_zoo.evaluate.subject import PlainBackbone, PlainClassifier, Subject
-from fra_zoo.fields import COUNT, SEED, SHARE, SIDE, Options, option
+from fra_zoo.fields import COUNT, SEED, SHARE, SIDE, WORKERS, Options, option
 from fra_zoo.files import write_whole
 from fra_zoo.methods import create_method
 from fra_zoo.models.config import ModelConfig
@@ -48,7 +49,10 @@ class EvaluateConfig(Options):
     load_size: int | None = option(None, "side to decode to, pixels; default: the model's", SIDE)
     flip_average: bool | None = option(None, "mean answer for a face and its mirror image; default: the model's")
     seed: int = option(0, "of a fresh model", SEED)
-    threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
+    threads: int | None = option(
+        None, "CPU threads of each process; default: all cores, shared among the processes", COUNT
+    )
+    workers: int = option(0, "decoding processes of each process", WORKERS)
     output: str | None = option(None, "file for the numbers (JSON)", private=True)
     record: bool = option(False, "keep the numbers in the run folder, so that its card states them")
 
@@ -71,12 +75,17 @@ def _names(text: str) -> list[str]:
 
 
 def evaluate_argv(argv: Sequence[str]) -> dict[str, Numbers]:
-    """Evaluate as the words say (see `EvaluateConfig`); prints the numbers and gives them by evaluator."""
+    """Evaluate as the words say (see `EvaluateConfig`); prints the numbers and gives them by evaluator.
+
+    Where several processes call it each has a share of the faces and gets all numbers; the first one prints and writes.
+    """
     config = parse(EvaluateConfig, argv)
     evaluators = [EVALUATORS.get(name)(name, getattr(config, name)) for name in config.names]
     output = output_file(config.output, "output") if config.output else None
     run = run_of(config.model.name) if config.record else None
     results = evaluate(config, evaluators, run)
+    if process_rank() > 0:
+        return results
     for name, numbers in results.items():
         print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in numbers.items()))
     if output:
@@ -99,11 +108,17 @@ def evaluate(config: EvaluateConfig, evaluators: Sequence[Evaluator], run: Path 
     set_seed(config.seed)
     candidates = _Candidates(config)
     size = config.load_size or load_size(candidates.plain, candidates.view.size)
-    data = EvaluationData(lambda split: _read(config, split), size, center_crop=config.center_crop, test=config.test)
+    data = EvaluationData(
+        lambda split: _read(config, split),
+        size,
+        center_crop=config.center_crop,
+        test=config.test,
+        workers=config.workers,
+    )
     results = {}
     for evaluator in evaluators:
         results[evaluator.name] = evaluator.evaluate(candidates.subject(evaluator, data), data)
-        if run is not None:
+        if run is not None and process_rank() == 0:
             record(run, evaluator, data, results[evaluator.name])
     return results
 

@@ -8,9 +8,8 @@ import torch
 
 from fra_zoo.data.base import FaceData
 from fra_zoo.data.loading import Cache, FaceLoader, Faces
+from fra_zoo.evaluate.sharing import share_of
 from fra_zoo.labels import LabelSpace
-
-BATCH = 256
 
 
 class EvaluationData:
@@ -21,6 +20,7 @@ class EvaluationData:
         size: side to decode to, pixels.
         center_crop: share of the side that is kept around the centre.
         test: whether `test` is reported; else `valid` is, and `test` is not read.
+        workers: decoding processes.
         cache: `ram` keeps the decoded images for the next look at them.
 
     Example:
@@ -37,9 +37,10 @@ class EvaluationData:
         *,
         center_crop: float = 1.0,
         test: bool = False,
+        workers: int = 0,
         cache: Cache = "none",
     ) -> None:
-        self.size, self.center_crop = size, center_crop
+        self.size, self.center_crop, self.workers = size, center_crop, workers
         self.cache: Cache = cache
         self.splits = ("train", "valid", "test") if test else ("train", "valid")
         self._read = read
@@ -73,11 +74,15 @@ class EvaluationData:
         return labels
 
     def loader(self, faces: FaceData, cache: Cache | None = None) -> FaceLoader:
-        """Batches of some faces, in order, the last one small; `cache` instead of that of these data."""
+        """Batches of some faces, in order; `cache` instead of that of these data.
+
+        Under a launch of several processes these are the batches of this one, and `look_at` joins what all find.
+        """
         for known, loader in self._loaders:
             if known is faces:
                 return loader
-        loader = FaceLoader(Faces(faces, self.size, self.center_crop), BATCH, shuffle=False, cache=cache or self.cache)
+        shown = Faces(faces, self.size, self.center_crop)
+        loader = share_of(shown, workers=self.workers, cache=cache or self.cache)
         if self.cache != "none":
             self._loaders.append((faces, loader))
         return loader

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from fra_zoo.data.loading import FaceLoader
 from fra_zoo.devices import autocast_for
+from fra_zoo.evaluate.sharing import look_at
 from fra_zoo.views.apply import make_views
 from fra_zoo.views.spec import ViewSpec
 
@@ -45,27 +47,35 @@ def embed_faces(
 ) -> Features:
     """Embed every readable face of a loader that does not shuffle, in its evaluation view.
 
+    Where the loader has a share of the faces (`fra_zoo.evaluate.sharing`) every process embeds its own and gets all.
+
     Args:
         embed: images (b, 3, h, w) to embeddings (b, d); the caller has put its module in evaluation mode.
         view: its randomness is taken out here.
         change: what is done to the pixels before the view, by the rows of the dataset that they are; nothing by
             default.
     """
-    x = torch.empty(0)
-    done, ys, rows = 0, [], []
-    for batch in loader.epoch(0):
-        good = batch["bad"] < 0 if "bad" in batch else torch.ones(len(batch["index"]), dtype=torch.bool)
+
+    def look(batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+        good = batch["bad"] < 0
         pixels = batch["image"].to(device)
         pixels = pixels if change is None else change(pixels, batch["index"])
         (images,) = make_views(pixels, [view.clean()], seed=0, epoch=0, index=batch["index"])
         with autocast_for(device):
             out = embed(images)
         found = out.float().cpu()[good]
+        if len(loader.faces) * found.shape[1] > LARGE:
+            found = found.clamp(-_LARGEST, _LARGEST).half()
+        row = batch["index"][good]
+        return found, batch["label"][good] if "label" in batch else torch.full_like(row, -1), row
+
+    x = torch.empty(0)
+    done, ys, rows = 0, [], []
+    for found, y, row in look_at(loader, look):
         if not ys:  # the whole table at once, so that it is never there twice
-            count = len(loader.faces) * found.shape[1]
-            x = torch.empty(len(loader.faces), found.shape[1], dtype=torch.float16 if count > LARGE else torch.float32)
-        x[done : done + len(found)] = found.clamp(-_LARGEST, _LARGEST) if x.dtype == torch.float16 else found
+            x = found.new_empty(len(loader.faces), found.shape[1])
+        x[done : done + len(found)] = found
         done += len(found)
-        rows.append(batch["index"][good])
-        ys.append(batch["label"][good] if "label" in batch else torch.full((int(good.sum()),), -1))
+        ys.append(y)
+        rows.append(row)
     return Features(x[:done], torch.cat(ys), torch.cat(rows))

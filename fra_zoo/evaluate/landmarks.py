@@ -14,6 +14,7 @@ from fra_zoo.data.landmarks import POINTS, read_landmarks
 from fra_zoo.evaluate.base import EVALUATORS, Evaluator, EvaluatorConfig
 from fra_zoo.evaluate.data import EvaluationData
 from fra_zoo.evaluate.needs import REGIONS
+from fra_zoo.evaluate.sharing import look_at
 from fra_zoo.evaluate.subject import Subject
 from fra_zoo.fields import option
 from fra_zoo.views.apply import make_views
@@ -44,12 +45,15 @@ class LandmarkAgreement(Evaluator):
         faces, view = data.faces("train"), subject.view.clean()
         landmarks = read_landmarks(self.config.landmarks, len(faces)).cropped(data.center_crop)
         method: Any = subject.model
-        found, usage = [], []
-        for batch in data.loader(faces.select(landmarks.row.tolist())).epoch(0):
+
+        def look(batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
             (x,) = make_views(batch["image"].to(subject.device), [view], seed=0, epoch=0, index=batch["index"])
             maps = method.regions(x).float().cpu()
-            found.append(regions_at(maps, landmarks.points[batch["index"]]))
-            usage.append(F.one_hot(maps.argmax(1), maps.shape[1]).sum(0))
+            at_points = regions_at(maps, landmarks.points[batch["index"]])
+            return at_points, F.one_hot(maps.argmax(1), maps.shape[1]).sum(0)
+
+        loader = data.loader(faces.select(landmarks.row.tolist()))
+        found, usage = zip(*look_at(loader, look), strict=True)
         return agreement(torch.cat(found), torch.stack(usage).sum(0), landmarks.points)
 
 

@@ -14,6 +14,7 @@ from fra_zoo.data.images import decode_mask
 from fra_zoo.evaluate.base import EVALUATORS, Evaluator, EvaluatorConfig, Watch
 from fra_zoo.evaluate.data import EvaluationData
 from fra_zoo.evaluate.needs import REGIONS, masks
+from fra_zoo.evaluate.sharing import look_at
 from fra_zoo.evaluate.subject import Subject
 from fra_zoo.fields import COUNT, option
 from fra_zoo.views.apply import make_views
@@ -47,16 +48,18 @@ class Regions(Evaluator):
     def evaluate(self, subject: Subject, data: EvaluationData) -> dict[str, float]:
         faces, view = data.faces("valid"), subject.view.clean()
         method: Any = subject.model
-        counts: list[Tensor] = []
-        done = 0
-        for batch in data.loader(faces).epoch(0):
+
+        def look(batch: dict[str, Any]) -> Tensor:
             (x,) = make_views(batch["image"].to(subject.device), [view], seed=0, epoch=0, index=batch["index"])
             maps = method.regions(x).float().cpu()
             true = torch.stack([decode_mask(faces.dataset[i]["mask"], view.size) for i in batch["index"].tolist()])
             found = F.interpolate(maps, size=true.shape[1:], mode="bilinear", align_corners=False).argmax(1)
-            counts.append(overlap(found, true, maps.shape[1]))
-            done += len(true)
-            if done >= self.config.images:
+            return overlap(found, true, maps.shape[1])
+
+        counts: list[Tensor] = []
+        for count in look_at(data.loader(faces), look):
+            counts.append(count)
+            if sum(map(len, counts)) >= self.config.images:
                 break
         width = max(count.shape[2] for count in counts)
         return score(torch.cat([F.pad(count, (0, width - count.shape[2])) for count in counts]))

@@ -13,14 +13,12 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.fer.base import OBJECTIVES
 from fra_zoo.fer.config import ObjectiveChoice
 from fra_zoo.fer.tuning import Tuning
-from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, Options, Range, option
+from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, WORKERS, Options, option
 from fra_zoo.methods.base import METHODS
 from fra_zoo.methods.config import MethodChoice
 from fra_zoo.models.config import BackboneConfig, ModelConfig
 from fra_zoo.optim import OptimConfig
 from fra_zoo.paths import user_path
-
-_WORKERS = Range(at_least=0, at_most=1024)
 
 
 @dataclass
@@ -42,7 +40,7 @@ class TrainConfig(Options):
     compile: bool = option(False, "torch.compile the task")
     sync_batchnorm: bool = option(False, "batch norm over all processes")
     workers: int = option(
-        0, "decoding processes (streaming: threads), when nothing is cached", _WORKERS, may_change=True
+        0, "decoding processes (streaming: threads), when nothing is cached", WORKERS, may_change=True
     )
     cache: str = option(
         "none",

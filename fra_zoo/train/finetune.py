@@ -9,6 +9,7 @@ import torch
 from accelerate.utils import set_seed
 
 from fra_zoo.config import flat, published, read
+from fra_zoo.distributed import buffers_of_first
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
 from fra_zoo.fer.base import OBJECTIVES
@@ -69,16 +70,19 @@ def finetune(argv: Sequence[str]) -> RunFolder:
         task.views[0],
         accelerator.device,
         config.evaluation_cache,
+        workers=config.workers,
         flip_average=config.flip_average,
     )
     trainer = Trainer(ready, optimizer, loader, plan, run, accelerator, judge)
     if checkpoint is not None:
         trainer.resume()
     judge.state = trainer.state
-    if trainer.fit() and accelerator.is_main_process:
-        told = reading.command()
-        write_about(run.path / "run.json", "finetune", told, trainer.state["seconds"], accelerator.num_processes)
-        finish(task, judge, splits, config)
+    if trainer.fit():
+        if accelerator.is_main_process:
+            told = reading.command()
+            write_about(run.path / "run.json", "finetune", told, trainer.state["seconds"], accelerator.num_processes)
+        with buffers_of_first(task):
+            finish(task, judge, splits, config)
     accelerator.end_training()
     return run
 

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from fra_zoo.data.loading import FaceLoader
 from fra_zoo.data.streaming import ShardLoader
+from fra_zoo.distributed import buffers_of_first
 from fra_zoo.errors import FraZooError
 from fra_zoo.task import Task
 from fra_zoo.train.batch import ready
@@ -43,7 +44,8 @@ class Trainer:
         plan: the numbers of the run: steps, rates, intervals.
         run: where everything is written.
         accelerator: device, precision and processes.
-        evaluate: called with the bare task and the epoch, on the main process; its numbers are logged.
+        evaluate: called with the bare task and the epoch, on every process, each with the buffers of the main one; the
+            numbers of the main one are logged.
         export: called with the bare task at each checkpoint, on the main process.
         twin: of a task that is split over the processes, a copy that is not: evaluated and exported with its weights.
     """
@@ -263,14 +265,16 @@ class Trainer:
 
     def _evaluate(self, epoch: int) -> None:
         task = self._whole()
-        if self.evaluate is not None and self.accelerator.is_main_process:
+        if self.evaluate is not None:
             task.to(self.accelerator.device).eval()
-            numbers = self.evaluate(task, epoch)
+            with buffers_of_first(task):
+                numbers = self.evaluate(task, epoch)
             task.train()
             if numbers:
                 self.record({**numbers, "epoch": epoch})
-                shown = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
-                tqdm.write(f"epoch {epoch}: {shown}")
+                if self.accelerator.is_main_process:
+                    shown = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
+                    tqdm.write(f"epoch {epoch}: {shown}")
         self.accelerator.wait_for_everyone()
         self._window.restart()
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from fra_zoo import plot
+from fra_zoo.distributed import process_rank
 from fra_zoo.evaluate.data import EvaluationData, some_faces
 from fra_zoo.evaluate.subject import Subject
 from fra_zoo.evaluate.watching import create_watched, logged, panel_of
@@ -20,7 +21,7 @@ SHOWN = 6
 
 
 class Monitor:
-    """Called by the loop on the main process; gives numbers and leaves pictures in the run folder.
+    """Called by the loop on every process; gives numbers, and the main process leaves pictures in the run folder.
 
     Every evaluator that says so (`Evaluator.watch`) is called, if it can measure the task on the data.
 
@@ -39,7 +40,7 @@ class Monitor:
             some = [some_faces(split.labelled(), config.probe_images, config.seed) for split in splits]
             size = config.load_size or config.image_size
             by_name: dict[str, Any] = dict(zip(("train", "valid"), some, strict=True))
-            self.data = EvaluationData(by_name.__getitem__, size, cache=config.evaluation_cache)
+            self.data = EvaluationData(by_name.__getitem__, size, workers=config.workers, cache=config.evaluation_cache)
 
     def __call__(self, task: Task, epoch: int) -> dict[str, float]:
         if self.data is None:
@@ -49,7 +50,7 @@ class Monitor:
         for evaluator in self.evaluators:
             if not evaluator.refusal(subject, self.data):
                 numbers |= logged(evaluator.name, evaluator.evaluate(subject, self.data))
-        if isinstance(task, FindsRegions):
+        if isinstance(task, FindsRegions) and process_rank() == 0:
             self._draw_regions(task, self.data, epoch)
         return numbers
 

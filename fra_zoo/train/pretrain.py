@@ -50,9 +50,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
         checkpoint = run.open(settings, config.resume)
     accelerator.wait_for_everyone()
     start_trackers(accelerator, config, flat(published(config)))
-    monitor = (
-        Monitor(run, _probe_data(config, data), config, accelerator.device) if accelerator.is_main_process else None
-    )
+    monitor = Monitor(run, _probe_data(config, data), config, accelerator.device)
 
     def export(task: Any) -> None:
         export_model(
@@ -71,7 +69,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     trainer = Trainer(task, optimizer, loader, plan, run, accelerator, monitor, export, twin)
     if checkpoint is not None:
         trainer.resume()
-    if trainer.fit() and monitor is not None:
+    if trainer.fit() and accelerator.is_main_process:
         told = reading.command()
         write_about(run.path / "run.json", "pretrain", told, trainer.state["seconds"], accelerator.num_processes)
         monitor.finish()

@@ -19,15 +19,21 @@ _START = (
     "start every machine with its own --machine_rank, the same --main_process_ip and --main_process_port, and the same "
     "number of machines and processes"
 )
+RESUMED = "give the same command with --resume auto on every machine, and the run goes on from its last checkpoint"
+REPEATED = "give the same command again on every machine"
 
 
 @contextmanager
-def process_errors() -> Iterator[None]:
-    """Turn what torch.distributed raises into a `FraZooError`; a decorator too."""
+def process_errors(mend: str = RESUMED) -> Iterator[None]:
+    """Turn what torch.distributed raises into a `FraZooError`; a decorator too.
+
+    Args:
+        mend: what to do where another process has ended.
+    """
     try:
         yield
     except RuntimeError as error:
-        why = what_happened(error)
+        why = what_happened(error, mend)
         if why is None:
             raise
         raise FraZooError(why) from error
@@ -53,7 +59,7 @@ def joined_within(seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def what_happened(error: RuntimeError) -> str | None:
+def what_happened(error: RuntimeError, mend: str = RESUMED) -> str | None:
     """The cause and its mend, or None if the error does not speak of other processes."""
     said = str(error)
     if not isinstance(error, dist.DistError) and "gloo" not in said:
@@ -67,10 +73,7 @@ def what_happened(error: RuntimeError) -> str | None:
         return f"{missed[1]} of {missed[2]} processes came to {_place()} in time; {_START}"
     if isinstance(error, (dist.DistNetworkError, dist.DistStoreError)) and not dist.is_initialized():
         return _no_answer()
-    return (
-        "another process of this run has ended or does not answer (it, or its machine, says why); give the same "
-        "command with --resume auto on every machine, and the run goes on from its last checkpoint"
-    )
+    return f"another process of this run has ended or does not answer (it, or its machine, says why); {mend}"
 
 
 def _no_answer() -> str:

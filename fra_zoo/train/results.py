@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fra_zoo import plot
+from fra_zoo.distributed import process_rank
 from fra_zoo.evaluate.calibration import fit_temperature, scale_classifier, scaled
 from fra_zoo.evaluate.metrics import (
     bootstrap_intervals,
@@ -31,7 +32,10 @@ _PANELS = [
 
 
 def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig) -> None:
-    """Measure the last and the chosen weights on the split that chose and on test; export the chosen ones."""
+    """Measure the last and the chosen weights on the split that chose and on test; export the chosen ones.
+
+    All processes measure, the first one writes.
+    """
     protocol = PROTOCOLS[config.protocol]
     labels = splits.test.labels
     assert labels is not None
@@ -61,6 +65,8 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
                 results[f"{key}_interval_95"] = bootstrap_intervals(p, y)
             if name == protocol.best:
                 results[f"confusion_{split}"] = confusion_matrix(p.argmax(1), y, len(labels)).tolist()
+    if process_rank() > 0:
+        return
     (run.path / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     chosen = "best_on_test" if protocol.best == "best_on_test" else f"{protocol.best}_test"
     title = f"{config.dataset.name} test, {results[chosen]['accuracy']:.1%}"

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from fra_zoo.data import FaceData
 from fra_zoo.data.loading import Cache, FaceLoader, Faces
+from fra_zoo.distributed import process_rank
 from fra_zoo.evaluate.classifying import predict
 from fra_zoo.evaluate.metrics import classification_metrics
+from fra_zoo.evaluate.sharing import share_of
 from fra_zoo.fer.base import Objective
 from fra_zoo.models.answer import class_probabilities
 from fra_zoo.train.run_folder import RunFolder
@@ -25,6 +27,8 @@ BEST = "best.safetensors"
 class Judge:
     """Measures classifiers; called by the loop after an epoch, it keeps the plain classifier of the best.
 
+    All processes call it, each measures its share of the faces, and the first one writes.
+
     Args:
         run: where the weights are kept.
         faces: the split that chooses.
@@ -32,6 +36,7 @@ class Judge:
         view: of evaluation.
         device: of the task.
         cache: where the decoded faces are held between the epochs.
+        workers: decoding processes.
         flip_average: measure the mean answer for a face and its mirror image.
     """
 
@@ -44,25 +49,27 @@ class Judge:
         device: torch.device,
         cache: Cache = "ram",
         *,
+        workers: int = 0,
         flip_average: bool = False,
     ) -> None:
         self.run, self.size, self.view, self.device = run, size, view.clean(), device
         self.faces = faces
         self.cache: Cache = cache
+        self.workers = workers
         self.flip_average = flip_average
         self.state: dict[str, Any] = {}
 
     @cached_property
     def loader(self) -> FaceLoader:
-        """The split that chooses; decoded by the process that measures, and by no other."""
+        """The split that chooses."""
         return self.load(self.faces)
 
     def load(self, data: FaceData) -> FaceLoader:
-        """All faces of a split, in order."""
-        return FaceLoader(Faces(data, self.size), 256, shuffle=False, cache=self.cache)
+        """This process's share of a split, in order."""
+        return share_of(Faces(data, self.size), workers=self.workers, cache=self.cache)
 
     def measure(self, model: nn.Module, loader: FaceLoader) -> tuple[Float[Tensor, "n c"], Int[Tensor, " n"]]:
-        """Probabilities and labels of every readable face."""
+        """Probabilities and labels of every readable face, whichever process's share it is in."""
         model.eval()
         answer = partial(class_probabilities, model, flip_average=self.flip_average)
         return predict(answer, loader, self.view, self.device)
@@ -75,6 +82,7 @@ class Judge:
         numbers = classification_metrics(*self.measure(model, self.loader))
         if numbers["accuracy"] > self.state.get("best_accuracy", -1.0):
             self.state |= {"best_accuracy": numbers["accuracy"], "best_epoch": epoch}
-            state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-            save_file(state, self.run.path / BEST)
+            if process_rank() == 0:
+                state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+                save_file(state, self.run.path / BEST)
         return numbers

@@ -26,11 +26,11 @@ SMALL = [
 BYOL = ["--method", "byol", "--dim", "8", "--hidden_dim", "16", "--batch_size", "8"]
 
 
-def launch(*words, processes=2):
+def launch(*words, processes=2, recipe="pretrain"):
     """A run as `torchrun` starts it; errors go to where pytest shows them."""
     runner = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
     env = environment() | {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*runner, str(REPOSITORY / "recipes" / "pretrain.py"), *words], env=env)
+    return subprocess.Popen([*runner, str(REPOSITORY / "recipes" / f"{recipe}.py"), *words], env=env)
 
 
 def finish(process, seconds=240):
