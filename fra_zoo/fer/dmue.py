@@ -159,7 +159,8 @@ class DMUE(Objective):
         official = self.config.official
         epoch = _EPOCHS * step // total_steps if official else _EPOCHS * step / total_steps
         up_and_down = ramps(epoch, self.config.ramp * _EPOCHS, 5.0 if official else 1.0)
-        cast(Tensor, self.ramp).copy_(torch.tensor(up_and_down))
+        for ramp, value in zip(cast(Tensor, self.ramp), up_and_down, strict=True):
+            ramp.fill_(value)  # a copy from the host would wait for the device
         if official and step % steps_per_epoch >= _TEST_EVERY:
             self.eval()
 

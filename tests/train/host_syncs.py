@@ -33,8 +33,8 @@ def is_marked(value: Any) -> bool:
 class HostSyncs(TorchDispatchMode):
     """Counts what waits, by the line of our code.
 
-    That is numbers asked of marked tensors, shapes that depend on them, and tensors that are made of Python's numbers
-    with a `device`. `one_hot` with a number of classes looks at its values on a CPU alone, and does not count.
+    That is numbers asked of marked tensors, shapes that depend on them, tensors of the host that are copied into them,
+    and tensors that are made of Python's numbers with a `device`. `one_hot` with a number of classes looks at its values on a CPU alone, and does not count.
     """
 
     def __init__(self) -> None:
@@ -47,6 +47,8 @@ class HostSyncs(TorchDispatchMode):
         marked = any(is_marked(leaf) for leaf in leaves)
         name = func.overloadpacket.__name__
         if marked and (name in _WAITS or (name == "index" and _by_mask(args[1]))):
+            self._note(name)
+        if name == "copy_" and is_marked(args[0]) and not is_marked(args[1]) and not _in_flight(args, kwargs or {}):
             self._note(name)
         out = func(*args, **(kwargs or {}))
         return mark(out) if marked else out
@@ -70,6 +72,11 @@ class HostSyncs(TorchDispatchMode):
             return
         line = f"{ours[-1].filename.rsplit('/fra_zoo/', 1)[1]}:{ours[-1].lineno} {ours[-1].line}" if ours else "?"
         self.found[f"{what} at {line}"] += 1
+
+
+def _in_flight(args: Any, options: Any) -> bool:
+    """Whether a `copy_` is one that nobody waits for."""
+    return bool(options.get("non_blocking", args[2] if len(args) > 2 else False))
 
 
 def _by_mask(indices: Any) -> bool:

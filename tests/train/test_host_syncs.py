@@ -47,11 +47,15 @@ def test_it_sees_what_waits():
         x[x > 0]
         (x + host).nonzero()
         torch.tensor(1.0, device="cpu")
+        x.copy_(host)
+        x.copy_(host, non_blocking=True)
+        x.copy_(x + host)
+        host.copy_(torch.zeros(4))
         bool(host.sum() > 0)
         host[host > 0]
         torch.tensor(1.0)
     assert sorted(name.split()[0] for name in mode.found.elements()) == [
-        *("_local_scalar_dense", "index", "nonzero", "tensor")
+        *("_local_scalar_dense", "copy_", "index", "nonzero", "tensor")
     ]
 
 
