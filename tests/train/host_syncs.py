@@ -34,7 +34,8 @@ class HostSyncs(TorchDispatchMode):
     """Counts what waits, by the line of our code.
 
     That is numbers asked of marked tensors, shapes that depend on them, tensors of the host that are copied into them,
-    and tensors that are made of Python's numbers with a `device`. `one_hot` with a number of classes looks at its values on a CPU alone, and does not count.
+    and tensors that are made of Python's numbers with a `device`. `one_hot` with a number of classes looks at its
+    values on a CPU alone, and does not count.
     """
 
     def __init__(self) -> None:
