@@ -27,6 +27,7 @@ from tests.train.test_many_processes import finish, launch
 
 COUNTS = (1, 2, 7, 8, 12, 17)  # less than the processes, uneven and even shares, in batches of four
 OPTIONS = ({}, {"cache": "ram"}, {"workers": 1})
+PROCESSES = 3
 CASES = [*[(count, options) for count in COUNTS for options in OPTIONS[:2]], (17, OPTIONS[2])]
 BAD = 3
 SIZE = 16
@@ -115,13 +116,13 @@ def alone():
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module", params=[2, 3])
-def together(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
     """What each process found."""
     folder = tmp_path_factory.mktemp("together")
-    arguments = (request.param, free_port(), folder)
-    mp.start_processes(worker, args=arguments, nprocs=request.param, start_method=server.get_start_method())
-    return [torch.load(folder / f"{rank}.pt") for rank in range(request.param)]
+    arguments = (PROCESSES, free_port(), folder)
+    mp.start_processes(worker, args=arguments, nprocs=PROCESSES, start_method=server.get_start_method())
+    return [torch.load(folder / f"{rank}.pt") for rank in range(PROCESSES)]
 
 
 def test_every_process_has_the_embeddings_of_one_bit_for_bit_and_in_order(alone, together):

@@ -31,7 +31,7 @@ VIT = ["--backbone", "test_vit", "--backbone_args", '{"patch_size": 8, "global_p
 SETTINGS = {
     "byol": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95"],
     "fra": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95"],
-    "dino": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95", "--prototypes", "256", "--local_crops", "4"],
+    "dino": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95", "--prototypes", "256", "--local_crops", "2"],
     "moco_v2": [
         *(*LARGE, *RESNET, "--epochs", "4", "--lr", "2e-3"),
         *("--dim", "64", "--queue", "1024", "--ema_momentum", "0.99"),
