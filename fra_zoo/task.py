@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from fra_zoo.layers.recompute import recompute_blocks
 from fra_zoo.optim import OptimConfig
 from fra_zoo.views.spec import ViewSpec
 
@@ -81,6 +82,14 @@ class Task(nn.Module):
     def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """The embedding that evaluation reads."""
         raise NotImplementedError
+
+    def recompute(self) -> None:
+        """Keep less for the backward pass and compute it again there (gradient checkpointing).
+
+        Raises:
+            FraZooError: if the backbone, or the task's own way through it, cannot.
+        """
+        recompute_blocks(self.backbone)
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         """What the host adds to a batch before the forward: random masks, tokens of its `text`.

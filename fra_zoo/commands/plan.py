@@ -53,7 +53,7 @@ def _mend(found: Budget, hardware: Hardware) -> str:
     fitting = _fitting(found, hardware)
     if not fitting:
         return "split the weights over more GPUs with --shard true"
-    return f"take {fitting} images a GPU, or --gradient_accumulation_steps"
+    return f"take {fitting} images a GPU, --gradient_accumulation_steps, or --gradient_checkpointing true"
 
 
 def _fitting(found: Budget, hardware: Hardware) -> int:

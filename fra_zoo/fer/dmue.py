@@ -154,6 +154,12 @@ class DMUE(Objective):
         self.uncertainty = nn.Sequential(nn.Linear(2 * classes, classes), nn.PReLU(), nn.Linear(classes, 1))
         self.register_buffer("ramp", torch.tensor([1.0, 1.0]), persistent=False)
 
+    def recompute(self) -> None:
+        raise FraZooError(
+            "config: dmue goes through the backbone in two parts, of which the last is copied for every class; leave "
+            "gradient_checkpointing out"
+        )
+
     def before_step(self, step: int, steps_per_epoch: int, total_steps: int) -> None:
         """Set the ramps, on the clock of the recipe's 36 epochs; the published code's stand still within each."""
         official = self.config.official

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from timm.layers.format import Format
+from timm.models import checkpoint_seq
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -68,7 +69,9 @@ class ViTTokens(DenseFeatures):
 
     def encode(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """All blocks and the norm behind them, over prefix tokens and any patches: timm's `forward_features`."""
-        return self.net.norm(self.net.blocks(self.net.norm_pre(tokens)))
+        tokens = self.net.norm_pre(tokens)
+        blocks = self.net.blocks
+        return self.net.norm(checkpoint_seq(blocks, tokens) if self.net.grad_checkpointing else blocks(tokens))
 
     def final_norm(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """The norm that a ViT which averages its patches has behind the average, over tokens, so that it learns."""

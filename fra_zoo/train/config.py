@@ -38,6 +38,9 @@ class TrainConfig(Options):
         None, "CPU threads of each process; default: all cores, shared among the processes", COUNT, may_change=True
     )
     compile: bool = option(False, "torch.compile the task")
+    gradient_checkpointing: bool = option(
+        False, "keep each block's input alone and compute the block again going back: less memory, slower"
+    )
     sync_batchnorm: bool = option(False, "batch norm over all processes")
     workers: int = option(
         0, "decoding processes (streaming: threads), when nothing is cached", WORKERS, may_change=True
@@ -75,6 +78,11 @@ class TrainConfig(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.output = str(user_path(self.output, "output"))
+        if self.gradient_checkpointing and self.compile:
+            raise FraZooError(
+                "config: gradient_checkpointing and compile exclude each other, since compiling decides by itself what "
+                "to keep; leave one of them out"
+            )
         if self.streaming and self.cache != "none":
             raise FraZooError("config: streaming and cache exclude each other; leave cache at none")
         if self.streaming and self.steps_per_epoch is None:

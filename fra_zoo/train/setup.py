@@ -122,6 +122,8 @@ def make_ready(
     """
     if config.sync_batchnorm:
         join_batch_norms(task)
+    if config.gradient_checkpointing:
+        task.recompute()
     optim = plan.optim
     if device is None:
         task = task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
