@@ -5,7 +5,9 @@
 
     python recipes/benchmark.py --methods '[fra, fra/official, byol]' --batch_size 64 --image_size 224 --compile true
 
-    python recipes/benchmark.py --photos LFW --model RUN --images 500
+    python recipes/benchmark.py --updates true --backbone resnet50
+
+    python recipes/benchmark.py --photos LFW --images 500 --detector yunet
 
 The bare passes are two forward-backward and two forward passes of the backbone, in the same precision and layout. A
 method's step is all of it: views from uint8 images, forward, backward, optimizer, moving average. The sides take turns,
@@ -13,9 +15,11 @@ and each round gives a ratio; the median is what to quote. A method is NAME or N
 measured a second time with its forward pass compiled; ratios are to the bare passes as they are. Peak memory is the
 process's (CPU) or the allocator's (GPU).
 
-With --photos it is prediction that is measured: photos to boxes and expressions, beside the package `fer` where that is
-installed (`pip install --no-deps fer` and tensorflow): images with a face, and images/s. Both find faces by the same
-cascade of OpenCV's.
+With --updates it is LARS' update alone, of FRA's weights, beside that of timm.
+
+With --photos it is prediction that is measured, by --model or else the classifier that comes with the package: photos
+to boxes and expressions, beside the package `fer` where that is installed (`pip install --no-deps fer` and tensorflow):
+images with a face, and images/s. `fer` finds faces by OpenCV's cascade, as `--detector haar` does.
 """
 
 import io
@@ -48,8 +52,9 @@ class BenchmarkConfig(Options):
     method_args: dict[str, Any] = option({})
     optimizer: str = "lars"
     compile: bool = False
+    updates: bool = False
     photos: str | None = None
-    model: str = "runs/tuned"
+    model: str | None = None
     detector: str = "auto"
     images: int = option(500, range=COUNT)
 
@@ -65,6 +70,8 @@ def main(words: list[str]) -> None:
     if config.photos is not None:
         return predictions(config)
     use_cpu(config.threads)
+    if config.updates:
+        return updates(config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cuda":  # as a run has it
         torch.set_float32_matmul_precision("high")
@@ -147,6 +154,33 @@ def main(words: list[str]) -> None:
     print(json.dumps(results))
 
 
+def updates(config: BenchmarkConfig) -> None:
+    from timm.optim.lars import Lars
+
+    from fra_zoo.methods import create_method
+    from fra_zoo.train.lars import FusedLars
+
+    times: dict[str, list[float]] = {}
+    sides = {}
+    for name, kind in (("timm", Lars), ("fra_zoo", FusedLars)):
+        method = create_method("fra", config.backbone, image_size=config.image_size, **config.method_args)
+        groups = method.to(memory_format=torch.channels_last).param_groups(1e-6)  # type: ignore[call-overload]
+        for weight in method.parameters():
+            weight.grad = torch.randn_like(weight) if weight.requires_grad else None
+        sides[name] = kind(groups, lr=0.1, momentum=0.9)  # pyright: ignore[reportArgumentType]
+        sides[name].step()
+        times[name] = []
+    for _ in range(config.rounds):
+        for name, optimizer in sides.items():
+            started = time.perf_counter()
+            optimizer.step()
+            times[name].append(time.perf_counter() - started)
+    ratios = [theirs / ours for theirs, ours in zip(times["timm"], times["fra_zoo"], strict=True)]
+    taken = ", ".join(f"{name} {1000 * statistics.median(times[name]):.0f} ms" for name in sides)
+    print(f"LARS over {config.backbone}, cpu, {torch.get_num_threads()} threads: {taken}")
+    print(f"fra_zoo is {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
 def predictions(config: BenchmarkConfig) -> None:
     import numpy as np
     import PIL.Image
@@ -156,6 +190,7 @@ def predictions(config: BenchmarkConfig) -> None:
     from fra_zoo.data.opening import image_bytes
     from fra_zoo.paths import user_path
     from fra_zoo.predict import Predictor
+    from fra_zoo.predict.predictor import default_classifier
 
     name, _ = recognise(user_path(config.photos or "", "photos"))
     rows = create_dataset(name, "train", config.photos).dataset
@@ -163,6 +198,7 @@ def predictions(config: BenchmarkConfig) -> None:
     photos = [rows[row]["image"] for row in chosen]
     files = [image_bytes(photo) for photo in photos]
     predictor = Predictor(config.model, detector=config.detector)
+    model = config.model or default_classifier()
     sides: dict[str, Callable[[list[bytes]], int]] = {
         "fra_zoo": lambda part: sum(bool(one.faces) for one in predictor.stream(part))
     }
@@ -191,9 +227,7 @@ def predictions(config: BenchmarkConfig) -> None:
             started = time.perf_counter()
             found[side] += run(part)
             speed[side].append(len(part) / (time.perf_counter() - started))
-    print(
-        f"{len(files)} photos of {name}, {config.model}, detector {config.detector}, {torch.get_num_threads()} threads"
-    )
+    print(f"{len(files)} photos of {name}, {model}, detector {predictor.detector}, {torch.get_num_threads()} threads")
     for side, rates in speed.items():
         line = f"{side:>8}: a face in {found[side] / len(files):.1%}, {statistics.median(rates):.1f} images/s"
         if side != "fra_zoo":

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from timm.optim.lars import Lars
 
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.train.lars import FusedLars
 
 LARGEST_ADAM_LR = 0.05
 
@@ -24,7 +24,7 @@ def build_optimizer(
         FraZooError: for an unknown name, or a learning rate of LARS size with Adam or AdamW.
     """
     if name == "lars":
-        return Lars(groups, lr=lr, momentum=0.9)  # pyright: ignore[reportArgumentType]
+        return FusedLars(groups, lr=lr, momentum=0.9)  # pyright: ignore[reportArgumentType]
     if name in ("adamw", "adam"):
         if lr > LARGEST_ADAM_LR:
             raise FraZooError(
