@@ -41,7 +41,10 @@ def test_a_turned_face_is_that_of_the_turned_image(image: np.ndarray, corner: tu
     here = cut(image, Found((x, y, side, side), 1.0, eyes), 32, align=True)
     large = wide(image, margin)
     there = (middle[0] + margin, middle[1] + margin)
-    turned = cv2.warpAffine(large, cv2.getRotationMatrix2D(there, degrees, 1.0), (large.shape[1], large.shape[0]))
+    turned = np.asarray(
+        cv2.warpAffine(large, cv2.getRotationMatrix2D(there, degrees, 1.0), (large.shape[1], large.shape[0])),
+        dtype=np.uint8,
+    )
     expected = cut(turned, Found((x + margin, y + margin, side, side), 1.0), 32)
     gap = (here.int() - expected.int()).abs()
     assert gap[:, 3:-3, 3:-3].max() <= 2  # OpenCV places to 1/32 of a pixel
