@@ -21,8 +21,7 @@ class FusedLars(Lars):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of all weights that have a gradient."""
-        weights = [weight for group in self.param_groups for weight in group["params"]]
-        if not all(type(weight.data) is Tensor and weight.device.type == "cpu" for weight in weights):
+        if not all(fused_takes(weight) for group in self.param_groups for weight in group["params"]):
             return super().step(closure)
         loss = None
         if closure is not None:
@@ -50,6 +49,11 @@ class FusedLars(Lars):
             nesterov=False,
             maximize=False,
         )
+
+
+def fused_takes(weight: Tensor) -> bool:
+    """Whether the fused update is for it: whole, and on the CPU, where reading a norm waits for nothing."""
+    return type(weight.data) is Tensor and weight.device.type == "cpu"
 
 
 def _trust(weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> float:

@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from fra_zoo.fer import list_objectives
 from fra_zoo.methods import list_methods
-from fra_zoo.train import loop
+from fra_zoo.train import lars, loop
 from fra_zoo.train.finetune import finetune
 from fra_zoo.train.pretrain import pretrain
 from tests.train.helpers import RUN, method_words
@@ -34,6 +34,7 @@ def syncs(monkeypatch):
         out = ready(*words, **named)
         return mark(out) if _get_current_dispatch_mode() is mode else out
 
+    monkeypatch.setattr(lars, "fused_takes", lambda weight: False)  # the update of a device
     monkeypatch.setattr(loop.Trainer, "_one_step", counted)
     monkeypatch.setattr(loop, "ready", marked)
     return mode.found
