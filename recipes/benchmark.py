@@ -5,6 +5,8 @@
 
     python recipes/benchmark.py --methods '[fra, fra/official, byol]' --batch_size 64 --image_size 224 --compile true
 
+    python recipes/benchmark.py --methods '[fra]' --batch_size 8 --gradient_checkpointing true
+
     python recipes/benchmark.py --updates true --backbone resnet50
 
     python recipes/benchmark.py --photos LFW --images 500 --detector yunet
@@ -12,8 +14,9 @@
 The bare passes are two forward-backward and two forward passes of the backbone, in the same precision and layout. A
 method's step is all of it: views from uint8 images, forward, backward, optimizer, moving average. The sides take turns,
 and each round gives a ratio; the median is what to quote. A method is NAME or NAME/PRESET. With --compile each side is
-measured a second time with its forward pass compiled; ratios are to the bare passes as they are. Peak memory is the
-process's (CPU) or the allocator's (GPU).
+measured a second time with its forward pass compiled; ratios are to the bare passes as they are. So it
+is with --gradient_checkpointing, and what a step keeps is counted. Peak memory is the process's (CPU) or the
+allocator's (GPU).
 
 With --updates it is LARS' update alone, of FRA's weights, beside that of timm.
 
@@ -52,6 +55,7 @@ class BenchmarkConfig(Options):
     method_args: dict[str, Any] = option({})
     optimizer: str = "lars"
     compile: bool = False
+    gradient_checkpointing: bool = False
     updates: bool = False
     photos: str | None = None
     model: str | None = None
@@ -60,7 +64,7 @@ class BenchmarkConfig(Options):
 
 
 def main(words: list[str]) -> None:
-    from fra_zoo.budget.count import whole_step
+    from fra_zoo.budget.count import count_step, whole_step
     from fra_zoo.devices import autocast_for
     from fra_zoo.methods import create_method
     from fra_zoo.models.build import build_backbone
@@ -100,7 +104,7 @@ def main(words: list[str]) -> None:
 
         return passes
 
-    def step_of(name: str, compiled: bool) -> Callable[[], None]:
+    def step_of(name: str, compiled: bool, recompute: bool = False) -> Callable[[], None]:
         kind, _, preset = name.partition("/")
         method: Any = create_method(
             kind,
@@ -110,6 +114,12 @@ def main(words: list[str]) -> None:
             backbone_args=options,
             **config.method_args,
         )
+        if recompute:
+            method.recompute()
+        if config.gradient_checkpointing:
+            flops, kept, _ = count_step(method)
+            how = "recomputed" if recompute else "as it is"
+            print(f"{name}, {how}: {flops / 1e9:.1f} GFLOP and {kept / 2**20:.1f} MiB kept an image")
         method.to(device, memory_format=torch.channels_last)
         if compiled:
             method.compile()
@@ -124,17 +134,9 @@ def main(words: list[str]) -> None:
     for compiled in (False, True) if config.compile else (False,):
         more = ", compiled" if compiled else ""
         sides |= {f"bare{more}": bare(compiled)} | {f"{name}{more}": step_of(name, compiled) for name in config.methods}
-    for run in sides.values():
-        for _ in range(3):
-            run()
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(config.rounds):
-        for name, run in sides.items():
-            wait()
-            started = time.perf_counter()
-            run()
-            wait()
-            seconds[name].append(time.perf_counter() - started)
+    if config.gradient_checkpointing:
+        sides |= {f"{name}, recomputed": step_of(name, False, recompute=True) for name in config.methods}
+    seconds = in_turns(sides, config.rounds, wait)
     print(f"{config.backbone} at {size} px, batch {config.batch_size}, {device}, {torch.get_num_threads()} threads")
     results = {}
     for name, times in seconds.items():
@@ -154,27 +156,38 @@ def main(words: list[str]) -> None:
     print(json.dumps(results))
 
 
+def in_turns(
+    sides: dict[str, Callable[[], Any]], rounds: int, wait: Callable[[], None] = lambda: None
+) -> dict[str, list[float]]:
+    """Seconds of each side in each round, after three runs that are not counted; `wait` is for the device."""
+    for run in sides.values():
+        for _ in range(3):
+            run()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, run in sides.items():
+            wait()
+            started = time.perf_counter()
+            run()
+            wait()
+            seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
 def updates(config: BenchmarkConfig) -> None:
     from timm.optim.lars import Lars
 
     from fra_zoo.methods import create_method
     from fra_zoo.train.lars import FusedLars
 
-    times: dict[str, list[float]] = {}
-    sides = {}
+    sides: dict[str, Callable[[], Any]] = {}
     for name, kind in (("timm", Lars), ("fra_zoo", FusedLars)):
         method = create_method("fra", config.backbone, image_size=config.image_size, **config.method_args)
         groups = method.to(memory_format=torch.channels_last).param_groups(1e-6)  # type: ignore[call-overload]
         for weight in method.parameters():
             weight.grad = torch.randn_like(weight) if weight.requires_grad else None
-        sides[name] = kind(groups, lr=0.1, momentum=0.9)  # pyright: ignore[reportArgumentType]
-        sides[name].step()
-        times[name] = []
-    for _ in range(config.rounds):
-        for name, optimizer in sides.items():
-            started = time.perf_counter()
-            optimizer.step()
-            times[name].append(time.perf_counter() - started)
+        sides[name] = kind(groups, lr=0.1, momentum=0.9).step  # pyright: ignore[reportArgumentType]
+    times = in_turns(sides, config.rounds)
     ratios = [theirs / ours for theirs, ours in zip(times["timm"], times["fra_zoo"], strict=True)]
     taken = ", ".join(f"{name} {1000 * statistics.median(times[name]):.0f} ms" for name in sides)
     print(f"LARS over {config.backbone}, cpu, {torch.get_num_threads()} threads: {taken}")
@@ -197,8 +210,8 @@ def predictions(config: BenchmarkConfig) -> None:
     chosen = np.linspace(0, len(rows) - 1, min(config.images, len(rows))).round().astype(int).tolist()
     photos = [rows[row]["image"] for row in chosen]
     files = [image_bytes(photo) for photo in photos]
-    predictor = Predictor(config.model, detector=config.detector)
     model = config.model or default_classifier()
+    predictor = Predictor(model, detector=config.detector)
     sides: dict[str, Callable[[list[bytes]], int]] = {
         "fra_zoo": lambda part: sum(bool(one.faces) for one in predictor.stream(part))
     }

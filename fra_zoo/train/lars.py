@@ -10,6 +10,8 @@ from timm.optim.lars import Lars
 from torch import Tensor
 from torch.optim.sgd import sgd
 
+from fra_zoo.train.sharding import placed
+
 
 class FusedLars(Lars):
     """timm's LARS. On the CPU each weight is updated in one pass over memory, by torch's fused SGD.
@@ -69,4 +71,4 @@ def _trust(weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> float:
 
 def _as_it_lies(x: Tensor, weight: Tensor) -> Tensor:
     """`x` in the weight's order of memory: the fused update goes through all three as they lie."""
-    return x if x.stride() == weight.stride() else torch.empty_like(weight).copy_(x)
+    return x if x.stride() == weight.stride() else placed(x, weight)
