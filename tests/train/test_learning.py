@@ -33,7 +33,7 @@ SETTINGS = {
     "fra": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95"],
     "dino": [*SHORT, "--epochs", "5", "--ema_momentum", "0.95", "--prototypes", "256", "--local_crops", "2"],
     "moco_v2": [
-        *(*LARGE, *RESNET, "--epochs", "4", "--lr", "2e-3"),
+        *(*LARGE, *RESNET, "--epochs", "8", "--lr", "2e-3"),
         *("--dim", "64", "--queue", "1024", "--ema_momentum", "0.99"),
     ],
     "moco_v3": [*SHORT, "--epochs", "4"],
