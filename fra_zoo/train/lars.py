@@ -10,7 +10,7 @@ from timm.optim.lars import Lars
 from torch import Tensor
 from torch.optim.sgd import sgd
 
-from fra_zoo.train.sharding import placed
+from fra_zoo.train.memory_order import as_it_lies, fused_takes, in_memory_order
 
 
 class FusedLars(Lars):
@@ -37,12 +37,12 @@ class FusedLars(Lars):
 
     def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         velocity = self.state[weight].get("momentum_buffer")
-        velocity = _as_it_lies(torch.zeros_like(weight) if velocity is None else velocity, weight)
+        velocity = as_it_lies(torch.zeros_like(weight) if velocity is None else velocity, weight)
         self.state[weight]["momentum_buffer"] = velocity
         sgd(
-            [weight],
-            [_as_it_lies(gradient, weight)],
-            [velocity],
+            [in_memory_order(weight, weight)],
+            [in_memory_order(as_it_lies(gradient, weight), weight)],
+            [in_memory_order(velocity, weight)],
             fused=True,
             weight_decay=group["weight_decay"],
             momentum=group["momentum"],
@@ -51,11 +51,6 @@ class FusedLars(Lars):
             nesterov=False,
             maximize=False,
         )
-
-
-def fused_takes(weight: Tensor) -> bool:
-    """Whether the fused update is for it: whole, and on the CPU, where reading a norm waits for nothing."""
-    return type(weight.data) is Tensor and weight.device.type == "cpu"
 
 
 def _trust(weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> float:
@@ -67,8 +62,3 @@ def _trust(weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> float:
     if of_weight == 0 or of_gradient == 0:
         return 1.0
     return group["trust_coeff"] * of_weight / (of_gradient + group["weight_decay"] * of_weight + group["eps"])
-
-
-def _as_it_lies(x: Tensor, weight: Tensor) -> Tensor:
-    """`x` in the weight's order of memory: the fused update goes through all three as they lie."""
-    return x if x.stride() == weight.stride() else placed(x, weight)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.train.adam import FusedAdam, FusedAdamW
 from fra_zoo.train.lars import FusedLars
 
 LARGEST_ADAM_LR = 0.05
@@ -31,7 +32,7 @@ def build_optimizer(
                 f"lr {lr:g} is of LARS size and would make {name} diverge (largest allowed {LARGEST_ADAM_LR}); "
                 "give --lr near 1e-3, or --optimizer lars"
             )
-        return (torch.optim.AdamW if name == "adamw" else torch.optim.Adam)(groups, lr=lr, betas=betas, fused=True)
+        return (FusedAdamW if name == "adamw" else FusedAdam)(groups, lr=lr, betas=betas, fused=True)
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=0.9)
     raise FraZooError(f"unknown optimizer '{name}'; {nearest(name, ('lars', 'adamw', 'adam', 'sgd'))}")
