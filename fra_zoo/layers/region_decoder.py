@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from fra_zoo.layers.dropout import Dropout, attention
 
 SINE_TEMPERATURE = 10_000.0
 
@@ -47,16 +50,28 @@ class DecoderLayer(nn.Module):
         self.linear1 = nn.Linear(dim, ffn_dim)
         self.linear2 = nn.Linear(ffn_dim, dim)
         self.norm1, self.norm2, self.norm3 = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, content: Tensor, query: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+        """Content of the next layer (b, n, d); that of the first, and the queries, may be (1, n, d) for all faces."""
         place = content + query
-        attended, _ = self.self_attn(place, place, content, need_weights=False)
-        content = self.norm1(content + self.dropout(attended))
-        attended, _ = self.multihead_attn(content + query, keys, memory, need_weights=False)
-        content = self.norm2(content + self.dropout(attended))
+        content = self.norm1(content + self.dropout(attend(self.self_attn, place, place, content, len(memory))))
+        content = self.norm2(
+            content + self.dropout(attend(self.multihead_attn, content + query, keys, memory, len(memory)))
+        )
         hidden = self.dropout(torch.relu(self.linear1(content)))
         return self.norm3(content + self.dropout(self.linear2(hidden)))
+
+
+def attend(layer: nn.MultiheadAttention, query: Tensor, keys: Tensor, values: Tensor, faces: int) -> Tensor:
+    """What `layer` gives, (faces, n, d); an input that is alike for all faces is (1, n, d), and is projected once."""
+    weights, biases = layer.in_proj_weight.chunk(3), layer.in_proj_bias.chunk(3)
+    q, k, v = (
+        F.linear(x, weight, bias).unflatten(2, (layer.num_heads, -1)).transpose(1, 2).expand(faces, -1, -1, -1)
+        for x, weight, bias in zip((query, keys, values), weights, biases, strict=True)
+    )
+    found = attention(q, k, v, layer.dropout if layer.training else 0.0)
+    return layer.out_proj(found.transpose(1, 2).flatten(2))
 
 
 class RegionDecoder(nn.Module):
@@ -105,10 +120,11 @@ class RegionDecoder(nn.Module):
         nn.init.zeros_(self.input_proj.bias)  # type: ignore[arg-type]
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n d"]:
-        memory = self.input_proj(maps).flatten(2).transpose(1, 2)
+        # as a linear layer on rows: a convolution would put the weights in another order first
+        memory = F.linear(maps.flatten(2).transpose(1, 2), self.input_proj.weight.flatten(1), self.input_proj.bias)
         positions = sine_positions(maps.shape[2], maps.shape[3], self.dim, self.query_embed.weight)
         keys = memory + positions.to(memory.dtype)
-        query = self.query_embed.weight.expand(len(maps), -1, -1)
+        query = self.query_embed.weight[None]
         content = query if self.spread else torch.zeros_like(query)
         for layer in self.layers:
             content = layer(content, query, keys, memory)

@@ -19,7 +19,8 @@ def separable(
     images: Float[Tensor, "b 3 h w"], rows: Float[Tensor, "b i h"], columns: Float[Tensor, "b j w"]
 ) -> Float[Tensor, "b 3 i j"]:
     """`rows @ image @ columns^T` for every channel."""
-    return rows[:, None] @ (images @ columns[:, None].transpose(2, 3))
+    narrow = images.flatten(1, 2) @ columns.transpose(1, 2)  # the channels in one product: columns are not copied
+    return rows[:, None] @ narrow.unflatten(1, images.shape[1:3])
 
 
 def resize_matrix(
