@@ -18,7 +18,7 @@ measured a second time with its forward pass compiled; ratios are to the bare pa
 is with --gradient_checkpointing, and what a step keeps is counted. Peak memory is the process's (CPU) or the
 allocator's (GPU).
 
-With --updates it is LARS' update alone, of FRA's weights, beside that of timm.
+With --updates it is the update alone, of FRA's weights: LARS beside timm's, AdamW beside torch's.
 
 With --photos it is prediction that is measured, by --model or else the classifier that comes with the package: photos
 to boxes and expressions, beside the package `fer` where that is installed (`pip install --no-deps fer` and tensorflow):
@@ -33,6 +33,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -178,20 +179,27 @@ def updates(config: BenchmarkConfig) -> None:
     from timm.optim.lars import Lars
 
     from fra_zoo.methods import create_method
+    from fra_zoo.train.adam import FusedAdamW
     from fra_zoo.train.lars import FusedLars
 
-    sides: dict[str, Callable[[], Any]] = {}
-    for name, kind in (("timm", Lars), ("fra_zoo", FusedLars)):
-        method = create_method("fra", config.backbone, image_size=config.image_size, **config.method_args)
-        groups = method.to(memory_format=torch.channels_last).param_groups(1e-6)  # type: ignore[call-overload]
-        for weight in method.parameters():
-            weight.grad = torch.randn_like(weight) if weight.requires_grad else None
-        sides[name] = kind(groups, lr=0.1, momentum=0.9).step  # pyright: ignore[reportArgumentType]
-    times = in_turns(sides, config.rounds)
-    ratios = [theirs / ours for theirs, ours in zip(times["timm"], times["fra_zoo"], strict=True)]
-    taken = ", ".join(f"{name} {1000 * statistics.median(times[name]):.0f} ms" for name in sides)
-    print(f"LARS over {config.backbone}, cpu, {torch.get_num_threads()} threads: {taken}")
-    print(f"fra_zoo is {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})")
+    rivals: dict[str, dict[str, Any]] = {
+        "LARS": {"timm": partial(Lars, momentum=0.9), "fra_zoo": partial(FusedLars, momentum=0.9)},
+        "AdamW": {"torch": partial(torch.optim.AdamW, fused=True), "fra_zoo": partial(FusedAdamW, fused=True)},
+    }
+    for update, kinds in rivals.items():
+        sides: dict[str, Callable[[], Any]] = {}
+        for name, kind in kinds.items():
+            method = create_method("fra", config.backbone, image_size=config.image_size, **config.method_args)
+            groups = method.to(memory_format=torch.channels_last).param_groups(1e-6)  # type: ignore[call-overload]
+            for weight in method.parameters():
+                weight.grad = torch.randn_like(weight) if weight.requires_grad else None
+            sides[name] = kind(groups, lr=1e-3).step
+        times = in_turns(sides, config.rounds)
+        usual = times[next(iter(kinds))]
+        ratios = [theirs / ours for theirs, ours in zip(usual, times["fra_zoo"], strict=True)]
+        taken = ", ".join(f"{name} {1000 * statistics.median(times[name]):.1f} ms" for name in sides)
+        print(f"{update} over {config.backbone}, cpu, {torch.get_num_threads()} threads: {taken}")
+        print(f"fra_zoo is {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 def predictions(config: BenchmarkConfig) -> None:

@@ -33,6 +33,7 @@ class BudgetConfig(Options):
     gpus: int = option(1, "number of them", at_least=1, at_most=1_000_000)
     gpu: str = option("a100", "of a published rate", choices=tuple(HARDWARE))
     shard: bool = option(False, "weights split over the GPUs")
+    gradient_checkpointing: bool = option(False, "blocks are computed again going back, as in a run with it")
     measure: bool = option(False, "time a few steps on this machine's device instead")
     image_kb: float = option(17.0, "kilobytes of a stored image", POSITIVE)
     price: float | None = option(None, "of a GPU for an hour, in your currency", WEIGHT)
@@ -70,7 +71,9 @@ class Budget:
 
 
 def budget(method: Method, config: BudgetConfig) -> Budget:
-    """Count and time a step."""
+    """Count and time a step; with `gradient_checkpointing` the method is changed, as `Task.recompute` says."""
+    if config.gradient_checkpointing:
+        method.recompute()
     optim = method.optim.but(batch_size=config.batch_size, epochs=config.epochs)
     flops, an_image, once = count_step(method)
     parameters = sum(p.numel() for p in method.parameters())

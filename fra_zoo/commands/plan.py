@@ -1,6 +1,7 @@
 """Reckon the time, the memory and the price of a pre-training before it is paid for.
 
 fra-zoo plan --method NAME --backbone NAME --images N --gpus N [--gpu NAME] [--measure true]
+    [--shard true] [--gradient_checkpointing true]
 """
 
 from __future__ import annotations
@@ -45,15 +46,18 @@ def lines(found: Budget, config: BudgetConfig) -> list[str]:
     if config.price is not None:
         out.append(f"  cost         {hours * config.gpus * config.price:.0f}")
     if not config.measure and gib > hardware.gib:
-        out.append(f"  does not fit: {_mend(found, hardware)}")
+        out.append(f"  does not fit: {_mend(found, config)}")
     return out
 
 
-def _mend(found: Budget, hardware: Hardware) -> str:
-    fitting = _fitting(found, hardware)
+def _mend(found: Budget, config: BudgetConfig) -> str:
+    fitting = _fitting(found, HARDWARE[config.gpu])
     if not fitting:
         return "split the weights over more GPUs with --shard true"
-    return f"take {fitting} images a GPU, --gradient_accumulation_steps, or --gradient_checkpointing true"
+    ways = [f"take {fitting} images a GPU", "--gradient_accumulation_steps"]
+    if not config.gradient_checkpointing:
+        ways.append("--gradient_checkpointing true")
+    return f"{', '.join(ways[:-1])} or {ways[-1]}"
 
 
 def _fitting(found: Budget, hardware: Hardware) -> int:

@@ -67,6 +67,16 @@ def test_split_weights_take_less_of_each_gpu(capsys, monkeypatch):
     assert "split the weights over more GPUs with --shard true" in capsys.readouterr().out
 
 
+def test_computing_blocks_again_keeps_less_and_takes_more_operations(capsys):
+    words = ["--method", "byol", "--backbone", "test_resnet", *SMALL, "--dim", "8", "--hidden_dim", "16"]
+    plain, again = run(words), run([*words, "--gradient_checkpointing", "true"])
+    assert again.activation_bytes < 0.85 * plain.activation_bytes
+    assert 1.1 * plain.flops < again.flops < 1.5 * plain.flops  # at most a third more: the online passes once more
+    capsys.readouterr()
+    run([*words, "--batch_size", "100000000", "--gpu", "v100", "--gradient_checkpointing", "true"])
+    assert "images a GPU or --gradient_accumulation_steps\n" in capsys.readouterr().out
+
+
 def test_an_unknown_gpu_is_named():
     with pytest.raises(FraZooError, match="config: gpu 'a10' is unknown; did you mean 'a100'"):
         run(["--gpu", "a10"])
