@@ -33,7 +33,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -182,18 +181,18 @@ def updates(config: BenchmarkConfig) -> None:
     from fra_zoo.train.adam import FusedAdamW
     from fra_zoo.train.lars import FusedLars
 
-    rivals: dict[str, dict[str, Any]] = {
-        "LARS": {"timm": partial(Lars, momentum=0.9), "fra_zoo": partial(FusedLars, momentum=0.9)},
-        "AdamW": {"torch": partial(torch.optim.AdamW, fused=True), "fra_zoo": partial(FusedAdamW, fused=True)},
+    rivals: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "LARS": ({"momentum": 0.9}, {"timm": Lars, "fra_zoo": FusedLars}),
+        "AdamW": ({"fused": True}, {"torch": torch.optim.AdamW, "fra_zoo": FusedAdamW}),
     }
-    for update, kinds in rivals.items():
+    for update, (settings, kinds) in rivals.items():
         sides: dict[str, Callable[[], Any]] = {}
         for name, kind in kinds.items():
             method = create_method("fra", config.backbone, image_size=config.image_size, **config.method_args)
             groups = method.to(memory_format=torch.channels_last).param_groups(1e-6)  # type: ignore[call-overload]
             for weight in method.parameters():
                 weight.grad = torch.randn_like(weight) if weight.requires_grad else None
-            sides[name] = kind(groups, lr=1e-3).step
+            sides[name] = kind(groups, lr=1e-3, **settings).step
         times = in_turns(sides, config.rounds)
         usual = times[next(iter(kinds))]
         ratios = [theirs / ours for theirs, ours in zip(usual, times["fra_zoo"], strict=True)]
