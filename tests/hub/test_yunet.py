@@ -13,7 +13,7 @@ from huggingface_hub import HfApi
 import fra_zoo
 from fra_zoo import remote
 from fra_zoo.data.opening import open_rgb
-from fra_zoo.predict.detectors import make_detector
+from fra_zoo.predict.detectors import Found, make_detector, yunet
 from fra_zoo.predict.detectors.yunet_onnx import decoded, of_file
 from fra_zoo.refusals import HubError
 
@@ -30,12 +30,12 @@ def served(hub, real_data):
     api, name = HfApi(token="hf_opencv"), "opencv/face_detection_yunet"
     api.create_repo(name)
     api.upload_file(path_or_fileobj=file, path_in_repo="face_detection_yunet_2023mar.onnx", repo_id=name)
-    newer = real_data / "yunet" / "face_detection_yunet_2026may.onnx"
-    api.upload_file(path_or_fileobj=newer, path_in_repo=newer.name, repo_id=name)
     return hub
 
 
-@pytest.mark.parametrize(("name", "taken"), [("auto", "yunet"), ("yunet_onnx", "yunet_onnx")])
+@pytest.mark.parametrize(
+    ("name", "taken"), [("auto", "yunet"), ("yunet_opencv", "yunet_opencv"), ("yunet_onnx", "yunet_onnx")]
+)
 def test_yunet_finds_real_faces_and_their_eyes(name, taken, served, real_data, caplog):
     rows = fra_zoo.create_dataset("lfw", "train", str(real_data / "lfw")).dataset
     photos = [np.asarray(open_rgb(rows[row]["image"])) for row in range(0, 2000, 100)]
@@ -82,18 +82,37 @@ def test_without_a_hub_auto_is_the_cascade_and_says_so(state, hub, hub_port, mon
 
 
 def test_onnx_runtime_answers_as_opencv_does(served, real_data):
-    """The same file in both; it is of one size, to which the photos are cut."""
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     rows = fra_zoo.create_dataset("lfw", "train", str(real_data / "lfw")).dataset
-    ours, theirs = of_file(real_data / "yunet" / "yunet_n_320_320.onnx"), make_detector("yunet")
-    for row in range(0, 2000, 200):
-        photo = np.pad(np.asarray(open_rgb(rows[row]["image"])), ((30, 40), (50, 20), (0, 0)))
+    ours, theirs = make_detector("yunet_onnx"), make_detector("yunet_opencv")
+    for number, row in enumerate(range(0, 2000, 200)):
+        photo = np.pad(np.asarray(open_rgb(rows[row]["image"])), ((30, 41 * number), (17 * number, 20), (0, 0)))
         found, expected = sorted(ours(photo)), sorted(theirs(photo))
         assert len(found) == len(expected) > 0
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one.box, other.box, atol=1)
             np.testing.assert_allclose(one.eyes, other.eyes, atol=0.5)
             assert one.score == pytest.approx(other.score, abs=0.01)
+
+
+def test_the_newer_file_is_read_too(real_data):
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    rows = fra_zoo.create_dataset("lfw", "train", str(real_data / "lfw")).dataset
+    (face,) = of_file(real_data / "yunet" / "face_detection_yunet_2026may.onnx")(np.asarray(open_rgb(rows[0]["image"])))
+    x, y, width, height = face.box
+    assert x < 125 < x + width
+    assert y < 125 < y + height
+
+
+def test_yunet_takes_what_is_installed(monkeypatch):
+    photo = np.zeros((9, 9, 3), np.uint8)
+    monkeypatch.setattr(yunet, "yunet_onnx", lambda: lambda pixels: [Found((0, 0, 1, 1))])
+    monkeypatch.setattr(yunet, "yunet_opencv", lambda: lambda pixels: [Found((0, 0, 2, 2))])
+    monkeypatch.setattr(yunet, "find_spec", lambda name: name)
+    assert make_detector("yunet")(photo) == [Found((0, 0, 1, 1))]
+    for lacking in ("onnx", "onnxruntime"):
+        monkeypatch.setattr(yunet, "find_spec", lambda name, lacking=lacking: None if name == lacking else name)
+        assert make_detector("yunet")(photo) == [Found((0, 0, 2, 2))]
 
 
 def test_cells_are_decoded_to_pixels():
@@ -104,7 +123,8 @@ def test_cells_are_decoded_to_pixels():
     answers[2][5], answers[5][5] = 0.81, 1.0
     answers[8][5] = (0.5, 0.25, np.log(2.0), np.log(3.0))
     answers[11][5] = (0.5, 0.5, *[0.0] * 8)
-    row = decoded(answers, 96)[cells[0] + cells[1] + 5]
+    answers[0][3], answers[3][3] = 0.4, 1.0  # a score below the least
+    (row,) = decoded(answers, 96, 0.7)
     np.testing.assert_allclose(row[:4], (80 - 32, 40 - 48, 64, 96), rtol=1e-5)
     np.testing.assert_allclose(row[4:8], (80, 48, 64, 32), rtol=1e-5)
     assert row[-1] == pytest.approx(0.9)

@@ -1,4 +1,4 @@
-"""Detectors of faces, one file each: `none`, `center`, `haar`, `yunet`, `yunet_onnx`, `auto`; or any function."""
+"""Detectors of faces, one file each: `auto`, `yunet`, `haar`, `center`, `none` and others; or any function."""
 
 from fra_zoo.predict.detectors.base import DETECTORS, Detector, Found, list_detectors, make_detector
 
