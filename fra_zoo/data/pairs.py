@@ -54,6 +54,8 @@ def read_pairs(file: str | Path, rows: dict[tuple[str, int], int]) -> Pairs:
         raise FraZooError(f"{file} names an image that the dataset does not have: {error.args[0]}") from error
     except (ValueError, IndexError) as error:
         raise FraZooError(f"{file} is not in the form of LFW's pairs.txt: {error}") from error
+    if not found:
+        raise FraZooError(f"{file} lists no pairs")
     if len(found) != folds * 2 * each:
         raise FraZooError(f"{file} holds {len(found)} pairs, its first line says {folds * 2 * each}")
     return Pairs.of(found)

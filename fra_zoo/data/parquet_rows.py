@@ -15,11 +15,11 @@ from fra_zoo.data.about import about_space
 from fra_zoo.data.base import FaceData
 from fra_zoo.data.folders import problem
 from fra_zoo.data.labelling import NO_LABELLING, Labelling, Labels, labelling_of, said_labelling, through_names
-from fra_zoo.data.parquet_files import Names, Table, as_patterns, culprit, read_table
+from fra_zoo.data.parquet_files import Names, Table, as_patterns, culprit, open_parquet, read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import LabelSpace
 from fra_zoo.network import reason
-from fra_zoo.paths import public
+from fra_zoo.paths import public, shown
 from fra_zoo.refusals import explain
 
 pc: Any = pyarrow.compute
@@ -52,19 +52,39 @@ def load_files(files: Sequence[str], names: Names, name: str) -> tuple[Dataset, 
     """
     table = read_table(files, names, name)
     features = _features(table)
-    columns = list(features)
+    dataset = _renamed(_load(files, list(features), features, name), table.columns)
+    folders = [os.path.dirname(os.path.abspath(file)) for file in files]
+    dataset = _with_whole_paths(dataset, folders, table.rows)
+    return dataset, table, ()
+
+
+def load_columns(files: Sequence[str], columns: Sequence[str], name: str) -> Dataset:
+    """Columns of Parquet files of a layout that is known, as one dataset, mapped from disk, with `image` undecoded.
+
+    Raises:
+        FraZooError: names the file that is broken or lacks a column, or the cache that cannot be written.
+    """
+    for file in files:
+        try:
+            opened = open_parquet(file)
+        except ValueError as error:
+            raise FraZooError(f"dataset '{name}': {shown(file)} {error}") from error
+        lacking = [column for column in columns if column not in opened.schema_arrow.names]
+        opened.close()
+        if lacking:
+            raise FraZooError(
+                f"dataset '{name}': {shown(file)} has no column '{lacking[0]}'; it needs {', '.join(columns)}"
+            )
+    return _load(files, list(columns), None, name).cast_column("image", Image(decode=False))
+
+
+def _load(files: Sequence[str], columns: list[str], features: Features | None, name: str) -> Dataset:
     try:
-        dataset = load_dataset(
-            "parquet", data_files=as_patterns(files), split="train", columns=columns, features=features
-        )
+        return load_dataset("parquet", data_files=as_patterns(files), split="train", columns=columns, features=features)
     except Exception as error:
         bad = culprit(files, columns)
         message = f"dataset '{name}': {bad}" if bad else explain(error, name, kind="dataset")
         raise FraZooError(message or f"dataset '{name}' cannot be loaded: {reason(error)}") from error
-    dataset = _renamed(dataset, table.columns)
-    folders = [os.path.dirname(os.path.abspath(file)) for file in files]
-    dataset = _with_whole_paths(dataset, folders, table.rows)
-    return dataset, table, ()
 
 
 def cast(dataset: Dataset, columns: dict[str, str]) -> Dataset:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pyarrow.parquet as pq
 import pytest
 import torch
+from datasets import Dataset
 
 from fra_zoo.data import create_dataset, list_datasets
 from fra_zoo.data.images import decode
@@ -99,6 +102,32 @@ def test_ferplus_csvs_that_do_not_fit(rows, why, tmp_path):
         create_dataset("ferplus", "train", str(tmp_path))
 
 
+def _known(folder: Path, name: str) -> Path:
+    """A folder of one Parquet file that `name` reads: a face, and what the set says of it."""
+    votes = {key: [1, 1] for key in FERPLUS_VOTES.classes}
+    columns = {"ferplus": {"name": ["a.png"] * 2, **votes}, "lfw": {"identity": ["A", "B"], "number": [1, 1]}}[name]
+    folder.mkdir()
+    file = folder / {"ferplus": "train.parquet", "lfw": "faces.parquet"}[name]
+    (folder / "pairs.txt").write_text("1 1\nA 1 1\nA 1 B 1\n")
+    Dataset.from_dict({"image": [{"bytes": b"x" * 40_000, "path": None}] * 2, **columns}).to_parquet(str(file))
+    return file
+
+
+@pytest.mark.parametrize("name", ["ferplus", "lfw"])
+def test_a_known_set_says_which_parquet_file_is_broken_and_of_what(name, tmp_path):
+    file = _known(tmp_path / "a [x]", name)  # a pattern for who takes names for patterns
+    assert len(create_dataset(name, "train", str(file.parent))) == 2
+    whole = file.read_bytes()
+    table = pq.read_table(file)
+    pq.write_table(table.drop_columns(table.column_names[-1]), file)
+    lacking = f"{file.name} has no column '{table.column_names[-1]}'; it needs image, "
+    with pytest.raises(FraZooError, match=lacking):
+        create_dataset(name, "train", str(file.parent))
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(FraZooError, match=f"{file.name} is no whole Parquet file .* copy or download it again"):
+        create_dataset(name, "train", str(file.parent))
+
+
 def test_imagefolder(folder):
     data = create_dataset("imagefolder", "train", str(folder))
     assert len(data) == 3
@@ -168,3 +197,10 @@ def test_label_spaces():
     assert LABEL_SPACES["fer2013_folders"].permutation_to(LABEL_SPACES["affectnet8"]) == [6, 5, 4, 1, 0, 2, 3]
     with pytest.raises(FraZooError, match="'contempt' is not in label space 'fer2013'"):
         FERPLUS.permutation_to(LABEL_SPACES["fer2013"])
+
+
+def test_a_list_of_no_pairs_says_so(tmp_path):
+    file = _known(tmp_path / "lfw", "lfw")
+    (file.parent / "pairs.txt").write_text("1 0\n")
+    with pytest.raises(FraZooError, match="pairs.txt lists no pairs"):
+        create_dataset("lfw", "train", str(file.parent))

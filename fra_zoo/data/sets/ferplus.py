@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from datasets import Dataset, Features, Image, Sequence, Value, load_dataset
+from datasets import Dataset, Features, Image, Sequence, Value
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
 from fra_zoo.data.folders import Listed, find_listed, listed_file
+from fra_zoo.data.parquet_rows import load_columns
 from fra_zoo.data.sets.fer2013_csv import USAGES, read_faces
 from fra_zoo.data.tables import read_table
 from fra_zoo.errors import FraZooError
@@ -77,8 +78,10 @@ def ferplus(split: str, root: str | None = None, streaming: bool = False) -> Fac
     folder = need_root("ferplus", root, WHAT)
     layout = detect(folder)
     listed = Listed()
-    if layout == "parquet" and (folder / f"{split}.parquet").is_file():
-        dataset, votes = _from_parquet(folder / f"{split}.parquet"), "votes of label.csv"
+    file = folder / f"{split}.parquet"
+    if layout in ("parquet", None) and file.is_file():  # None too: what it is and lacks is then said of the file
+        layout = "parquet"
+        dataset, votes = _from_parquet(file), "votes of label.csv"
     elif layout == "repository folders" and (folder / FOLDERS[split] / "label.csv").is_file():
         dataset, listed = _from_folder(folder / FOLDERS[split], folder / FOLDERS[split])
         votes = "votes of label.csv"
@@ -98,7 +101,7 @@ def ferplus(split: str, root: str | None = None, streaming: bool = False) -> Fac
 
 
 def _from_parquet(file: Path) -> Dataset:
-    dataset = load_dataset("parquet", data_files=str(file), split="train").cast_column("image", Image(decode=False))
+    dataset = load_columns([str(file)], ("image", "name", *FERPLUS_VOTES.classes), "ferplus")
     votes = np.stack([np.asarray(dataset[column]) for column in FERPLUS_VOTES.classes], 1)
     dataset = dataset.select_columns(["image", "name"])
     return dataset.add_column("votes", votes.tolist(), feature=FEATURES["votes"])

@@ -6,11 +6,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from datasets import Dataset, Features, Image, Value, load_dataset
+from datasets import Dataset, Features, Image, Value
 
 from fra_zoo.data.base import FaceData, Golden, map_only, need_root, numbered_rows, register_dataset
 from fra_zoo.data.folders import file_image, missing_split, problem, subfolders
 from fra_zoo.data.pairs import read_pairs
+from fra_zoo.data.parquet_rows import load_columns
 from fra_zoo.data.walk import walk
 from fra_zoo.errors import FraZooError
 
@@ -75,7 +76,7 @@ def lfw(split: str, root: str | None = None, streaming: bool = False, pairs: str
         dataset = Dataset.from_dict(columns, features=FEATURES)
     else:
         files = sorted(str(file) for file in folder.glob("*.parquet"))
-        dataset = load_dataset("parquet", data_files=files, split="train").cast_column("image", Image(decode=False))
+        dataset = load_columns(files, list(FEATURES), "lfw")
     data = FaceData(dataset, "lfw", split, None, "research only (LFW)", f"LFW, {layout}", layout, problems)
     listed = next((file for file in (folder / pairs, (place or folder) / pairs) if file.is_file()), None)
     if listed is None:
