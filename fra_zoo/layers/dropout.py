@@ -20,10 +20,11 @@ def dropout(x: Tensor, p: float) -> Tensor:
     """Each value is zero with probability `p`, else scaled by `1 / (1 - p)`.
 
     On the CPU one random 64-bit word of torch's global generator decides four values, at a seventh of the time that the
-    plain draws take; `p` is then rounded to a multiple of 2^-16, and the scale is that of the rounded one.
+    plain draws take; `p` is then rounded to a multiple of 2^-16, and the scale is that of the rounded one. Compiled, it
+    is the plain one.
     """
     dropped = round(p * _LEVELS)
-    if x.device.type != "cpu" or dropped in (0, _LEVELS):
+    if x.device.type != "cpu" or dropped in (0, _LEVELS) or torch.compiler.is_compiling():
         return F.dropout(x, p)
     words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
     drawn = words.view(torch.int16)[: x.numel()].view(x.shape)

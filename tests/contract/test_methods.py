@@ -93,6 +93,8 @@ expected = copy.deepcopy(method)(batch)["loss"]
 found = torch.compile(method, fullgraph=True, backend="aot_eager")(batch)["loss"]
 found.backward()
 torch.testing.assert_close(found, expected)
+if hasattr(method.config, "dropout"):
+    torch.compile(make({name!r}, dropout=0.1), fullgraph=True, backend="aot_eager")(batch)["loss"].backward()
 """
 
 
