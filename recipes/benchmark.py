@@ -22,11 +22,13 @@ With --updates it is the update alone, of FRA's weights: LARS beside timm's, Ada
 
 With --photos it is prediction that is measured, by --model or else the classifier that comes with the package: photos
 to boxes and expressions, beside the package `fer` where that is installed (`pip install --no-deps fer` and tensorflow):
-images with a face, and images/s. `fer` finds faces by OpenCV's cascade, as `--detector haar` does.
+images with a face, and images/s; `--threads N` leaves both sides N cores. `fer` finds faces by OpenCV's cascade, as
+`--detector haar` does. `--flip_average false` looks once at a face.
 """
 
 import io
 import json
+import os
 import resource
 import statistics
 import sys
@@ -60,6 +62,7 @@ class BenchmarkConfig(Options):
     photos: str | None = None
     model: str | None = None
     detector: str = "auto"
+    flip_average: bool | None = None
     images: int = option(500, range=COUNT)
 
 
@@ -212,13 +215,16 @@ def predictions(config: BenchmarkConfig) -> None:
     from fra_zoo.predict import Predictor
     from fra_zoo.predict.predictor import default_classifier
 
+    if config.threads is not None and hasattr(os, "sched_setaffinity"):  # for whatever threads either side starts
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: config.threads])
+    use_cpu(config.threads)
     name, _ = recognise(user_path(config.photos or "", "photos"))
     rows = create_dataset(name, "train", config.photos).dataset
     chosen = np.linspace(0, len(rows) - 1, min(config.images, len(rows))).round().astype(int).tolist()
     photos = [rows[row]["image"] for row in chosen]
     files = [image_bytes(photo) for photo in photos]
     model = config.model or default_classifier()
-    predictor = Predictor(model, detector=config.detector)
+    predictor = Predictor(model, detector=config.detector, flip_average=config.flip_average)
     sides: dict[str, Callable[[list[bytes]], int]] = {
         "fra_zoo": lambda part: sum(bool(one.faces) for one in predictor.stream(part))
     }
