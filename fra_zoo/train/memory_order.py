@@ -1,7 +1,8 @@
 """Weights in the order in which they lie in memory, for the fused updates of torch on the CPU.
 
 Those walk through memory, and first copy what is not contiguous, as the gradient of a channels-last matrix. A view
-whose axes are in the order of memory is contiguous: nothing is copied, and the numbers are the same.
+whose axes are in the order of memory is contiguous: nothing is copied, and the numbers are the same. A gradient that
+does not lie as its weight does is laid so first: torch 2.15 would update other elements with it.
 """
 
 from __future__ import annotations
