@@ -72,7 +72,7 @@ def _parts(facts: RunFacts) -> list[dict[str, str]]:
 
 def _core_hours(facts: RunFacts) -> float:
     run = facts.training.get("run", {})
-    return run.get("seconds", 0.0) * run.get("threads", 1) / 3600
+    return run.get("core_seconds", run.get("seconds", 0.0) * run.get("threads", 1)) / 3600
 
 
 def rows() -> Iterator[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,22 @@ from fra_zoo.cpu import cores
 from fra_zoo.files import write_whole
 
 
-def write_about(file: Path, recipe: str, words: str, seconds: float, processes: int) -> None:
+def write_about(file: Path, recipe: str, words: str, state: Mapping[str, Any], processes: int) -> None:
     """Leave `run.json`.
 
     Args:
         file: its place.
         recipe: that was run.
         words: its options for others, without paths of this machine (`fra_zoo.config.Reading.command`).
-        seconds: the whole run took.
+        state: of the trainer: the `seconds` that the whole run took, and the `core_seconds` of all its threads.
         processes: that took part.
     """
     about: dict[str, Any] = {
         "command": f"accelerate launch recipes/{recipe}.py {words}".rstrip(),
         "hardware": hardware(processes),
         "threads": torch.get_num_threads(),
-        "seconds": round(seconds, 1),
+        "seconds": round(state["seconds"], 1),
+        "core_seconds": round(state["core_seconds"], 1),
     }
     write_whole(file, json.dumps(about, indent=2) + "\n")
 

@@ -80,7 +80,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     if trainer.fit():
         if accelerator.is_main_process:
             told = reading.command()
-            write_about(run.path / "run.json", "finetune", told, trainer.state["seconds"], accelerator.num_processes)
+            write_about(run.path / "run.json", "finetune", told, trainer.state, accelerator.num_processes)
         with buffers_of_first(task):
             finish(task, judge, splits, config)
     accelerator.end_training()

@@ -235,9 +235,10 @@ class Trainer:
             )
 
     def _count_time(self) -> None:
-        """Keep the seconds of the whole run, those before a resume included, in the state."""
+        """Keep the seconds of the whole run, and those of all its threads, in the state; those before a resume too."""
         now = time.perf_counter()
-        self.state["seconds"] = self.state.get("seconds", 0.0) + now - self._began
+        for name, share in (("seconds", 1), ("core_seconds", torch.get_num_threads() * self.accelerator.num_processes)):
+            self.state[name] = self.state.get(name, 0.0) + share * (now - self._began)
         self._began = now
 
     def save(self) -> None:

@@ -71,7 +71,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
         trainer.resume()
     if trainer.fit() and accelerator.is_main_process:
         told = reading.command()
-        write_about(run.path / "run.json", "pretrain", told, trainer.state["seconds"], accelerator.num_processes)
+        write_about(run.path / "run.json", "pretrain", told, trainer.state, accelerator.num_processes)
         monitor.finish()
     accelerator.end_training()
     return run

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import math
+import time
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from fra_zoo.optim import OptimConfig, by_epochs
 from fra_zoo.train import checkpoint
 from fra_zoo.train.checkpoint import Checkpoint
 from fra_zoo.train.config import PretrainConfig, TrainConfig
+from fra_zoo.train.loop import Trainer
 from fra_zoo.train.optim import build_optimizer
 from fra_zoo.train.plan import Plan, make_plan, micro_batch
 from fra_zoo.train.run_folder import RunFolder
@@ -201,3 +204,16 @@ def test_a_restored_adam_steps_as_if_it_had_not_stopped(tmp_path):
     for net, stepper in ((whole, optimizer), (again, other)):
         one_step(net, stepper)
     assert again.weight.equal(whole.weight)
+
+
+def test_the_time_of_all_threads_is_kept_over_a_resume_with_others():
+    run = SimpleNamespace(state={"seconds": 10.0, "core_seconds": 10.0}, accelerator=SimpleNamespace(num_processes=2))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        run._began = time.perf_counter() - 5.0
+        Trainer._count_time(run)  # type: ignore[arg-type]
+    finally:
+        torch.set_num_threads(before)
+    assert run.state["seconds"] == pytest.approx(15.0, abs=1.0)
+    assert run.state["core_seconds"] == pytest.approx(10.0 + 6 * (run.state["seconds"] - 10.0))
