@@ -1,6 +1,6 @@
 """Measure weights that come with the package: into their `results.json`, which the table of models is made from.
 
-    python recipes/measure.py --model fra_resnet18.faces42k_48px_e5 --ferplus FERPLUS --lfw LFW
+    python recipes/measure.py --model fra_resnet18.faces42k_48px_e14 --ferplus FERPLUS --lfw LFW
 
 A backbone: linear probe and kNN on FER+, all of train, valid and test; a classifier: FER+ test. Both: verification on
 LFW's ten folds (the central 56 %), and the CPU time of one image on one thread. The card is written anew. A backbone of

@@ -1,6 +1,6 @@
 """Pictures of what weights in the package learned, into their folder, whose card then shows them.
 
-    python recipes/pictures.py --model fra_resnet18.faces42k_48px_e5 --lfw LFW
+    python recipes/pictures.py --model fra_resnet18.faces42k_48px_e14 --lfw LFW
 
 With heads that have regions: `heatmaps.png` on a few faces of LFW, `heatmaps_drawn.webp` on drawn ones. A classifier:
 `answers_drawn.webp`, drawn faces with their labels and what it says, right ones first, and `answers.webp`, the same few

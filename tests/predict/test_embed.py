@@ -170,7 +170,7 @@ def test_frames_of_a_film_have_numbers_and_times(small, tmp_path):
 
 def test_the_default_is_the_first_backbone_of_the_package(small, photos, monkeypatch):
     embedder = Embedder(detector="none")
-    assert zoo.backbones()[0] == "fra_resnet18.faces42k_48px_e5"
+    assert zoo.backbones()[0] == "fra_resnet18.faces42k_48px_e14"
     assert embedder.fingerprint == Embedder("fra_resnet18", detector="none").fingerprint
     assert embedder.fingerprint != Embedder(small, detector="none").fingerprint
     assert embedder(photos / "b.png")[0].faces[0].vector.shape == (512,)
