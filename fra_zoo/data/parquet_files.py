@@ -68,6 +68,20 @@ def open_parquet(file: str | bytes) -> pq.ParquetFile:
         raise ValueError(f"is no whole Parquet file ({reason}); copy or download it again") from error
 
 
+def read_schema(file: str, name: str) -> tuple[pa.Schema, int]:
+    """What a Parquet file of a dataset says of itself: its schema, and its number of rows.
+
+    Raises:
+        FraZooError: names the file if it is broken.
+    """
+    try:
+        opened = open_parquet(file)
+    except ValueError as error:
+        raise FraZooError(f"dataset '{name}': {shown(file)} {error}") from error
+    with opened:
+        return opened.schema_arrow, opened.metadata.num_rows
+
+
 def read_table(files: Sequence[str], names: Names, name: str) -> Table:
     """What some Parquet files hold, once all are known to be whole and to agree.
 
@@ -77,12 +91,7 @@ def read_table(files: Sequence[str], names: Names, name: str) -> Table:
     first: Table | None = None
     rows = []
     for file in files:
-        try:
-            opened = open_parquet(file)
-        except ValueError as error:
-            raise FraZooError(f"dataset '{name}': {shown(file)} {error}") from error
-        schema, count = opened.schema_arrow, opened.metadata.num_rows
-        opened.close()
+        schema, count = read_schema(file, name)
         table = Table(find_columns(schema, names, f"dataset '{name}'"), schema, (), ())
         table = Table(table.columns, schema, class_names(schema, table.columns.get("label")), ())
         first = first or table

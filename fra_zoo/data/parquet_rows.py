@@ -15,7 +15,7 @@ from fra_zoo.data.about import about_space
 from fra_zoo.data.base import FaceData
 from fra_zoo.data.folders import problem
 from fra_zoo.data.labelling import NO_LABELLING, Labelling, Labels, labelling_of, said_labelling, through_names
-from fra_zoo.data.parquet_files import Names, Table, as_patterns, culprit, open_parquet, read_table
+from fra_zoo.data.parquet_files import Names, Table, as_patterns, culprit, read_schema, read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import LabelSpace
 from fra_zoo.network import reason
@@ -65,12 +65,8 @@ def load_columns(files: Sequence[str], columns: Sequence[str], name: str) -> Dat
         FraZooError: names the file that is broken or lacks a column, or the cache that cannot be written.
     """
     for file in files:
-        try:
-            opened = open_parquet(file)
-        except ValueError as error:
-            raise FraZooError(f"dataset '{name}': {shown(file)} {error}") from error
-        lacking = [column for column in columns if column not in opened.schema_arrow.names]
-        opened.close()
+        schema, _ = read_schema(file, name)
+        lacking = [column for column in columns if column not in schema.names]
         if lacking:
             raise FraZooError(
                 f"dataset '{name}': {shown(file)} has no column '{lacking[0]}'; it needs {', '.join(columns)}"
