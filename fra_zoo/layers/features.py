@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.layers.dilated import speed_up_dilated_depthwise
 
 
 class DenseFeatures(nn.Module):
@@ -37,6 +38,7 @@ class DenseFeatures(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.name = backbone_name(backbone)
+        speed_up_dilated_depthwise(backbone)
         maps, pooled = self._trial(image_size)
         self.map_dim, self.pooled_dim = maps.shape[1], pooled.shape[1]
         self.grid = (maps.shape[2], maps.shape[3])
