@@ -9,15 +9,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fra_zoo import _timm_names
 from fra_zoo.errors import FraZooError
+from fra_zoo.runtime.import_hook import import_after
 
 if TYPE_CHECKING:
     from fra_zoo.data import create_dataset, list_datasets
     from fra_zoo.evaluate import create_evaluator, list_evaluators
     from fra_zoo.fer import create_objective, list_augmentations, list_objectives
     from fra_zoo.hub import publish
-    from fra_zoo.hub.foreign import convert_checkpoint, list_layouts, method_from_checkpoint
+    from fra_zoo.hub.convert import convert_checkpoint, method_from_checkpoint
+    from fra_zoo.hub.layout import list_layouts
     from fra_zoo.methods import create_method, list_methods, load_method
     from fra_zoo.models import create_model, list_models
     from fra_zoo.predict import Embedder, Predictor, list_detectors
@@ -27,7 +28,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Embedder": "fra_zoo.predict",
     "Predictor": "fra_zoo.predict",
-    "convert_checkpoint": "fra_zoo.hub.foreign",
+    "convert_checkpoint": "fra_zoo.hub.convert",
     "create_dataset": "fra_zoo.data",
     "create_evaluator": "fra_zoo.evaluate",
     "create_method": "fra_zoo.methods",
@@ -37,12 +38,12 @@ _HOMES = {
     "list_datasets": "fra_zoo.data",
     "list_detectors": "fra_zoo.predict",
     "list_evaluators": "fra_zoo.evaluate",
-    "list_layouts": "fra_zoo.hub.foreign",
+    "list_layouts": "fra_zoo.hub.layout",
     "list_methods": "fra_zoo.methods",
     "list_models": "fra_zoo.models",
     "list_objectives": "fra_zoo.fer",
     "load_method": "fra_zoo.methods",
-    "method_from_checkpoint": "fra_zoo.hub.foreign",
+    "method_from_checkpoint": "fra_zoo.hub.convert",
     "publish": "fra_zoo.hub",
 }
 
@@ -82,4 +83,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
 
 
-_timm_names.register_when_imported()
+import_after("timm", "fra_zoo.models.zoo")  # which registers the names of the zoo with timm

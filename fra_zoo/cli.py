@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         try:
             command = importlib.import_module(module)
         except ImportError as error:
-            raise FraZooError(f"{module} cannot be imported ({error}); install what it needs, or mend it") from error
+            raise FraZooError(f"{module} cannot be imported ({error}); install what it needs, or fix it") from error
         if asked and hasattr(command, "Config"):
             importlib.import_module("fra_zoo.config").parse(command.Config, ["--help"])
         else:

@@ -1,4 +1,4 @@
-"""One kind of error for everything a user can mend: one line that says what, where and how."""
+"""One kind of error for everything a user can fix: one line that says what, where and how."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class FraZooError(ValueError):
-    """Bad input. The message is one line: what is wrong, where, and the mend."""
+    """Bad input. The message is one line: what is wrong, where, and the fix."""
 
 
 _MOST = 30  # names that a line can show

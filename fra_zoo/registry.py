@@ -81,7 +81,7 @@ class Registry(Generic[T]):
             reason = next(iter(str(error).splitlines()), "") or "no reason given"
             line = (
                 f"plugin '{entry.name}' {owner}({self.group}: {entry.value}) cannot be loaded "
-                f"({type(error).__name__}: {reason}); mend or uninstall it"
+                f"({type(error).__name__}: {reason}); fix or uninstall it"
             )
             self._broken.append(line)
             _log.warning(line)

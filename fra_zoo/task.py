@@ -8,8 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fra_zoo.layers.recompute import recompute_blocks
-from fra_zoo.optim import OptimConfig
+from fra_zoo.config.optim import OptimConfig
+from fra_zoo.layers.checkpointing import checkpoint_blocks
 from fra_zoo.views.spec import ViewSpec
 
 Batch = dict[str, Any]
@@ -83,13 +83,13 @@ class Task(nn.Module):
         """The embedding that evaluation reads."""
         raise NotImplementedError
 
-    def recompute(self) -> None:
+    def enable_checkpointing(self) -> None:
         """Keep less for the backward pass and compute it again there (gradient checkpointing).
 
         Raises:
             FraZooError: if the backbone, or the task's own way through it, cannot.
         """
-        recompute_blocks(self.backbone)
+        checkpoint_blocks(self.backbone)
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         """What the host adds to a batch before the forward: random masks, tokens of its `text`.

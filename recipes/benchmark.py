@@ -40,9 +40,9 @@ from typing import Any
 import torch
 
 from fra_zoo.config import parse
-from fra_zoo.cpu import use_cpu
+from fra_zoo.config.fields import COUNT, SIDE, Options, option
 from fra_zoo.errors import one_line_errors
-from fra_zoo.fields import COUNT, SIDE, Options, option
+from fra_zoo.runtime.cpu import use_cpu
 
 
 @dataclass
@@ -68,10 +68,10 @@ class BenchmarkConfig(Options):
 
 def main(words: list[str]) -> None:
     from fra_zoo.budget.count import count_step, whole_step
-    from fra_zoo.devices import autocast_for
     from fra_zoo.methods import create_method
     from fra_zoo.models.build import build_backbone
-    from fra_zoo.train.optim import build_optimizer
+    from fra_zoo.runtime.devices import autocast_for
+    from fra_zoo.train.optimizers import build_optimizer
 
     config = parse(BenchmarkConfig, words)
     if config.photos is not None:
@@ -118,7 +118,7 @@ def main(words: list[str]) -> None:
             **config.method_args,
         )
         if recompute:
-            method.recompute()
+            method.enable_checkpointing()
         if config.gradient_checkpointing:
             flops, kept, _ = count_step(method)
             how = "recomputed" if recompute else "as it is"
@@ -210,8 +210,8 @@ def predictions(config: BenchmarkConfig) -> None:
 
     from fra_zoo.data import create_dataset
     from fra_zoo.data.inspect import recognise
-    from fra_zoo.data.opening import image_bytes
-    from fra_zoo.paths import user_path
+    from fra_zoo.data.pixels.opening import image_bytes
+    from fra_zoo.io.paths import user_path
     from fra_zoo.predict import Predictor
     from fra_zoo.predict.predictor import default_classifier
 

@@ -28,8 +28,8 @@ from typing import Any
 import torch
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, Options, option
 
 
 @dataclass
@@ -60,8 +60,8 @@ def jpeg_files(config: Config, folder: Path) -> tuple[list[Path], str]:
 
     from fra_zoo.data import create_dataset
     from fra_zoo.data.inspect import recognise
-    from fra_zoo.data.opening import image_bytes, open_rgb
-    from fra_zoo.paths import user_path
+    from fra_zoo.data.pixels.opening import image_bytes, open_rgb
+    from fra_zoo.io.paths import user_path
 
     name, _ = recognise(user_path(config.root, "root"))
     rows = create_dataset(name, "train", config.root).dataset

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, Options, option
 
 COLUMNS, ROWS = 5, 4
 TURNS = (-45, -30, 30, 45)
@@ -88,7 +88,7 @@ def answers(config: DetectorsConfig) -> None:
     import numpy as np
 
     from fra_zoo import Predictor, create_dataset
-    from fra_zoo.data.opening import open_rgb
+    from fra_zoo.data.pixels.opening import open_rgb
 
     data = create_dataset("ferplus", "valid", config.ferplus)
     labels, classes = data.dataset["label"], data.labels.classes if data.labels else ()
@@ -130,7 +130,7 @@ def measure(config: DetectorsConfig) -> None:
     import numpy as np
 
     from fra_zoo.data import create_dataset
-    from fra_zoo.data.opening import open_rgb
+    from fra_zoo.data.pixels.opening import open_rgb
 
     cv2.setNumThreads(1)
     rows = create_dataset("lfw", "train", config.lfw).dataset

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, Options, option
-from fra_zoo.files import read_mapping
-from fra_zoo.paths import output_file, shown, user_path
+from fra_zoo.io.files import read_mapping
+from fra_zoo.io.paths import display_path, output_file, user_path
 
 COLUMNS = ("probe", "kNN", "all labels", "LFW")  # first; shares of the labels stand between them
 LOCAL = "local-dir:"
@@ -73,7 +73,7 @@ def start_of(model: str, seed: int, pretrained: bool = False) -> tuple[str, int]
     run = Path(model.removeprefix(LOCAL))
     config = read_mapping(run / "config.yaml")
     if "method" not in config:
-        raise FraZooError(f"{shown(run)} is no pre-training run; the rows of a comparison start from such runs")
+        raise FraZooError(f"{display_path(run)} is no pre-training run; the rows of a comparison start from such runs")
     return str(config["method"]["name"]), int(config["seed"])
 
 
@@ -113,7 +113,7 @@ def collect(folder: Path, config: EvidenceConfig) -> list[Measured]:
         for file in sorted(run.glob("*.json")):
             found += evaluated(file, config)
     if not found:
-        raise FraZooError(f"{shown(folder)} holds no numbers yet: no fine-tuning run that ended, no evaluation")
+        raise FraZooError(f"{display_path(folder)} holds no numbers yet: no fine-tuning run that ended, no evaluation")
     return found
 
 
@@ -178,7 +178,7 @@ def main(argv: list[str]) -> None:
     config = parse(EvidenceConfig, argv)
     runs = user_path(config.runs, "runs")
     if not runs.is_dir():
-        raise FraZooError(f"no such folder: {shown(runs)}; give the folder that holds the runs")
+        raise FraZooError(f"no such folder: {display_path(runs)}; give the folder that holds the runs")
     found = collect(runs, config)
     if config.keep is not None:
         found = kept(user_path(config.keep, "keep"), found)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, Options, option
 
 
 @dataclass
@@ -71,7 +71,7 @@ def rows(config: LandmarksConfig, network: Any) -> Iterator[tuple[int, list[floa
 def main(words: list[str]) -> None:
     import cv2
 
-    from fra_zoo.data.landmarks import write_landmarks
+    from fra_zoo.data.disk.landmarks import write_landmarks
 
     config = parse(LandmarksConfig, words)
     if not Path(config.yunet).is_file():

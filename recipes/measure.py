@@ -3,9 +3,9 @@
     python recipes/measure.py --model fra_resnet18.faces42k_48px_e14 --ferplus FERPLUS --lfw LFW
 
 A backbone: linear probe and kNN on FER+, all of train, valid and test; a classifier: FER+ test. Both: verification on
-LFW's ten folds (the central 56 %), and the CPU time of one image on one thread. The card is written anew. A backbone of
-11 M parameters at 48 px takes 2 minutes on one core. Test is only reported, nothing is chosen by it; then
-`python recipes/model_table.py` writes the table.
+LFW's ten folds (the central 56 %), and the CPU time of one image on one thread. The card is written
+again. A backbone of 11 M parameters at 48 px takes 2 minutes on one core. Test is only reported, nothing is
+chosen by it; then `python recipes/model_table.py` writes the table.
 """
 
 import statistics
@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.errors import one_line_errors
-from fra_zoo.fields import COUNT, Options, option
 
 
 @dataclass
@@ -33,8 +33,8 @@ def milliseconds(model: Any, size: int, rounds: int) -> float:
     """Median CPU time of the answer for one image on one thread, in prediction's precision; decoding is not in it."""
     import torch
 
-    from fra_zoo.devices import autocast_for
     from fra_zoo.models.answer import class_probabilities
+    from fra_zoo.runtime.devices import autocast_for
 
     answer = partial(class_probabilities, model) if model.num_classes else model
     before, times = torch.get_num_threads(), []
@@ -58,9 +58,9 @@ def measure(config: MeasureConfig) -> None:
     from fra_zoo.data.sets.lfw import FACE_SHARE
     from fra_zoo.evaluate.command import evaluate_argv
     from fra_zoo.hub.measured import add_measured
-    from fra_zoo.models.preprocessing import clean_view
+    from fra_zoo.models.preprocessing import eval_view_of
     from fra_zoo.models.zoo import packaged
-    from fra_zoo.train.about import cpu_name
+    from fra_zoo.train.run_info import cpu_name
 
     one = packaged(config.model)
     folder = one.folder
@@ -77,7 +77,7 @@ def measure(config: MeasureConfig) -> None:
             split = {"split": "test"} if names == "fer" else {}
             numbers |= {name: {"dataset": dataset, **split, **values} for name, values in found.items()}
     model: Any = create_model(f"local-dir:{folder}").to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
-    spent = milliseconds(model, clean_view(model).size, config.rounds)
+    spent = milliseconds(model, eval_view_of(model).size, config.rounds)
     numbers["speed"] = {"cpu_ms": round(spent, 2), "threads": 1, "hardware": cpu_name()}
     add_measured(folder, numbers)
     print(f"{folder.name}: {spent:.2f} ms an image; written: results.json, README.md")

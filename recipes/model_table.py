@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import Options, option
 from fra_zoo.hub.card import PICTURES
 from fra_zoo.hub.run_facts import RunFacts, read_facts
-from fra_zoo.models.zoo import EMBEDDED
+from fra_zoo.models.zoo import BUNDLED
 
 SHORT = ("name", "px", "MB", "CPU ms", "probe", "tuned", "LFW")  # columns of the README
 MARK = "<!-- {}{} -->"  # what stands before a table and after it
@@ -30,7 +30,7 @@ MARK = "<!-- {}{} -->"  # what stands before a table and after it
 
 @dataclass
 class TableConfig(Options):
-    docs: str = option("docs", "folder of models.md, whose table is written anew, and of models.csv")
+    docs: str = option("docs", "folder of models.md, whose table is written again, and of models.csv")
     check: bool = option(False, "write nothing; say whether they are current")
 
 
@@ -77,7 +77,7 @@ def _core_hours(facts: RunFacts) -> float:
 
 def rows() -> Iterator[dict[str, str]]:
     """All sets of weights in the package."""
-    for tags in EMBEDDED.values():
+    for tags in BUNDLED.values():
         for one in tags.values():
             yield row(one.folder, read_facts(one.folder, one.folder))
 
@@ -98,7 +98,7 @@ def as_markdown(table: list[dict[str, str]]) -> str:
 def pictures(docs: Path) -> str:
     """What there is to look at of each set of weights, as links from the page into their folders."""
     parts = []
-    for one in (one for tags in EMBEDDED.values() for one in tags.values()):
+    for one in (one for tags in BUNDLED.values() for one in tags.values()):
         parts.append(f"### {one.folder.name}")
         for name, title in PICTURES.items():
             if (one.folder / name).is_file():

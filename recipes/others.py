@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import Options, option
 
 NAMES = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
 
@@ -33,7 +33,7 @@ class OthersConfig(Options):
     split: str = option("test", choices=("valid", "test"))
     border: int = option(0, "pixels that fer adds around a face; 10 is its default", at_least=0)
     output: str | None = option(
-        None, "table whose row of this name is written anew; test alone goes there", private=True
+        None, "table whose row of this name is written again; test alone goes there", private=True
     )
 
 
@@ -43,7 +43,7 @@ def predictions(detector: Any, rows: Any, classes: tuple[str, ...]) -> tuple[Any
     import torch
     from tqdm.auto import tqdm
 
-    from fra_zoo.data.opening import open_rgb
+    from fra_zoo.data.pixels.opening import open_rgb
 
     answers, times = torch.zeros(len(rows), len(classes)), []
     for number in tqdm(range(len(rows)), unit="face"):

@@ -16,8 +16,8 @@ from typing import Any
 from regions import RegionsConfig, draw, numbers
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, Options, option
 
 PEOPLE = "2194,11398,7615,6111,5288,4953"  # rows of LFW
 LARGEST = 200_000  # bytes of a picture
@@ -48,7 +48,6 @@ def answers(config: PicturesConfig, folder: Path) -> None:
     """What a classifier says of faces."""
     import torch
 
-    from fra_zoo import plot
     from fra_zoo.data import create_dataset
     from fra_zoo.data.loading import FaceLoader, Faces
     from fra_zoo.data.sets.lfw import FACE_SHARE
@@ -56,6 +55,7 @@ def answers(config: PicturesConfig, folder: Path) -> None:
     from fra_zoo.labels import LabelSpace
     from fra_zoo.predict import Predictor
     from fra_zoo.predict.answers import answers_page, right_and_wrong
+    from fra_zoo.viz import plots as plot
 
     predictor = Predictor(folder, detector="none")
 
@@ -83,8 +83,8 @@ def answers(config: PicturesConfig, folder: Path) -> None:
 def main(config: PicturesConfig) -> None:
     from fra_zoo.hub.card import PICTURES
     from fra_zoo.hub.measured import rewrite_card
+    from fra_zoo.io.weights import HEADS
     from fra_zoo.models.zoo import packaged
-    from fra_zoo.weights import HEADS
 
     one = packaged(config.model)
     if (one.folder / HEADS).is_file():

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, Options, option
 
 
 @dataclass
@@ -37,7 +37,7 @@ def main(config: RegionBoundsConfig) -> None:
     import torch
 
     from fra_zoo.data import create_dataset
-    from fra_zoo.data.images import decode_mask
+    from fra_zoo.data.pixels.images import decode_mask
     from fra_zoo.evaluate import region_bounds
 
     if config.image_size % config.side:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, SHARE, Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, SHARE, Options, option
 
 
 @dataclass
@@ -37,17 +37,18 @@ def numbers(text: str, count: int) -> list[int]:
 def draw(config: RegionsConfig) -> None:
     import torch
 
-    from fra_zoo import create_method, plot
+    from fra_zoo import create_method
     from fra_zoo.data import create_dataset
     from fra_zoo.data.loading import FaceLoader, Faces
-    from fra_zoo.models.preprocessing import clean_view
-    from fra_zoo.paths import output_file
+    from fra_zoo.io.paths import output_file
+    from fra_zoo.models.preprocessing import eval_view_of
     from fra_zoo.task import FindsRegions
     from fra_zoo.views.apply import make_views
+    from fra_zoo.viz import plots as plot
 
     output = output_file(config.output, "output")
     method = create_method(config.model).eval()
-    view = clean_view(method.backbone)
+    view = eval_view_of(method.backbone)
     if not isinstance(method, FindsRegions):
         raise FraZooError(f"model '{config.model}' was trained by {type(method).__name__}, which has no regions")
     options = config.dataset_args

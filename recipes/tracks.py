@@ -1,8 +1,8 @@
-"""Identities of faces in films made of LFW: how often a track changes, with and without what faces look like.
+"""Identities of faces in videos made of LFW: how often a track changes, with and without what faces look like.
 
-    python recipes/tracks.py --lfw LFW [--films 12]
+    python recipes/tracks.py --lfw LFW [--videos 12]
 
-Each film has three people who move and cross, 8 s at 10 frames a second; the photo of each changes every second, to
+Each video has three people who move and cross, 8 s at 10 frames a second; the photo of each changes every second, to
 another of the same person. Boxes are given, so nothing but the tracks is measured. Half a minute on one core.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import COUNT, SEED, Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import COUNT, SEED, Options, option
 
 PEOPLE, FPS, SECONDS, SIDE, PHOTOS = 3, 10, 8, 96, 4
 
@@ -23,15 +23,15 @@ PEOPLE, FPS, SECONDS, SIDE, PHOTOS = 3, 10, 8, 96, 4
 class TracksConfig(Options):
     lfw: str | None = option(None, "root of LFW", private=True)
     model: str | None = option(None, "classifier; default: the one in the package", place=True)
-    films: int = option(12, "films to make", COUNT)
+    videos: int = option(12, "videos to make", COUNT)
     seed: int = option(0, range=SEED)
 
 
-def film(rows: Any, albums: list[list[int]], rng: Any) -> Iterator[tuple[float, Any, list[Any]]]:
+def video(rows: Any, albums: list[list[int]], rng: Any) -> Iterator[tuple[float, Any, list[Any]]]:
     """Time, picture and boxes of each frame; the boxes are always those of the same people, in their order."""
     import numpy as np
 
-    from fra_zoo.data.opening import open_rgb
+    from fra_zoo.data.pixels.opening import open_rgb
 
     people = [albums[number] for number in rng.choice(len(albums), PEOPLE, replace=False)]
     photos = [
@@ -54,7 +54,7 @@ def film(rows: Any, albums: list[list[int]], rng: Any) -> Iterator[tuple[float, 
 
 
 class Counts(NamedTuple):
-    """Sums over films: faces, changes of identity, tracks, changes of the label smoothed and as they are."""
+    """Sums over videos: faces, changes of identity, tracks, changes of the label smoothed and as they are."""
 
     faces: int
     changes: int
@@ -63,15 +63,15 @@ class Counts(NamedTuple):
     raw_labels: int
 
 
-def count(films: list[list[Any]], step: int, looks: bool) -> Counts:
-    """Follow every `step`-th prediction of each film, by overlap and looks or by overlap alone.
+def count(videos: list[list[Any]], step: int, looks: bool) -> Counts:
+    """Follow every `step`-th prediction of each video, by overlap and looks or by overlap alone.
 
-    The faces of all predictions of a film are of the same people in the same order.
+    The faces of all predictions of a video are of the same people in the same order.
     """
     from fra_zoo.predict.tracks import Tracker
 
     faces, changes, tracks, labels, raw_labels = 0, 0, 0, 0, 0
-    for seen in films:
+    for seen in videos:
         given = seen[::step]
         if not looks:
             given = [replace(one, faces=tuple(replace(face, look=None) for face in one.faces)) for one in given]
@@ -105,19 +105,19 @@ def measure(config: TracksConfig) -> None:
     boxes: list[Any] = []
     predictor = Predictor(config.model, detector=lambda pixels: [Found(box) for box in boxes])
     rng = np.random.default_rng(config.seed)
-    films = []
-    for number in range(config.films):
+    videos = []
+    for number in range(config.videos):
         seen = []
-        for place, (t, pixels, now) in enumerate(film(rows, albums, rng)):
+        for place, (t, pixels, now) in enumerate(video(rows, albums, rng)):
             boxes[:] = now
-            seen += predictor.of_frames([Frame(f"film {number}", pixels, place, t)])
-        films.append(seen)
+            seen += predictor.of_frames([Frame(f"video {number}", pixels, place, t)])
+        videos.append(seen)
     for step in (1, 5):
         for kind, looks in (("overlap and looks", True), ("overlap alone", False)):
-            n = count(films, step, looks)
+            n = count(videos, step, looks)
             print(
                 f"every {step / FPS:g} s, {kind}: {n.changes} changes of identity in {n.faces} faces, {n.tracks} "
-                f"tracks of {PEOPLE * config.films} people; the label changes {n.labels} times smoothed, "
+                f"tracks of {PEOPLE * config.videos} people; the label changes {n.labels} times smoothed, "
                 f"{n.raw_labels} times not"
             )
 

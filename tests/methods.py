@@ -6,11 +6,11 @@ from dataclasses import fields
 
 import torch
 
+from fra_zoo.config.fields import WIDTH
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import WIDTH
 from fra_zoo.methods import create_method
-from fra_zoo.methods.base import METHODS
-from fra_zoo.views.places import crop_place, mirrored
+from fra_zoo.methods.parts.method import METHODS
+from fra_zoo.views.transforms import crop_transform, mirrored
 
 SMALL = {
     "byol": {"dim": 16, "hidden_dim": 32},
@@ -60,7 +60,7 @@ def random_places(count, dtype):
     """Places of crops of half the side or more, some of them mirrored."""
     size, corner = 0.5 + 0.5 * torch.rand(count), torch.rand(count, 2)
     left, top = (corner * (1.0 - size)[:, None]).unbind(1)
-    place = crop_place(top, left, size, size, (1, 1))
+    place = crop_transform(top, left, size, size, (1, 1))
     return mirrored(place, torch.rand(count) < 0.5).to(dtype)
 
 
@@ -72,7 +72,7 @@ def complete(method, views, keys=None):
     made = method.prepare(batch, keys)
     made = {name: v.to(views[0].dtype) if v.is_floating_point() else v for name, v in made.items()}
     places = [random_places(count, views[0].dtype) for _ in views]
-    return {"views": views, "places": places, **made}
+    return {"views": views, "transforms": places, **made}
 
 
 def batch_for(method, size=4):

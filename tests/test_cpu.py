@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from fra_zoo.cpu import cores, default_threads, use_cpu
+from fra_zoo.runtime.cpu import cores, default_threads, use_cpu
 
 MINE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
@@ -48,7 +48,7 @@ def test_the_threads_are_set():
 
 _FAULTS = """
 import resource, sys, torch
-from fra_zoo.cpu import use_cpu
+from fra_zoo.runtime.cpu import use_cpu
 torch.set_num_threads(1)
 if sys.argv[1] == "keep":
     use_cpu(1)

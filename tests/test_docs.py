@@ -17,7 +17,7 @@ import fra_zoo
 from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
 from fra_zoo.methods import create_method
-from fra_zoo.methods.base import METHODS
+from fra_zoo.methods.parts.method import METHODS
 from fra_zoo.views.spec import ViewSpec
 from tests.hub.conftest import USERS
 from tests.hub.hub_server import Hub

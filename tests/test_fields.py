@@ -12,18 +12,18 @@ import pytest
 
 import fra_zoo
 from fra_zoo.config import parse, published, read
+from fra_zoo.config.fields import Options, Range, check_number, checked, number_kind, ranges
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.data import create_dataset
-from fra_zoo.data.base import DATASETS
+from fra_zoo.data.dataset import DATASETS
 from fra_zoo.errors import FraZooError
-from fra_zoo.fer.base import OBJECTIVES
-from fra_zoo.fields import Options, Range, check_number, checked, number_kind, ranges
-from fra_zoo.hub.foreign import convert_checkpoint
+from fra_zoo.fer.objective import OBJECTIVES
+from fra_zoo.hub.convert import convert_checkpoint
 from fra_zoo.methods import create_method
-from fra_zoo.methods.base import METHODS
 from fra_zoo.methods.fra import FRAConfig
 from fra_zoo.methods.mae import MAEConfig
-from fra_zoo.models.config import ModelConfig
-from fra_zoo.optim import OptimConfig
+from fra_zoo.methods.parts.method import METHODS
+from fra_zoo.models.model_config import ModelConfig
 from fra_zoo.predict import Predictor
 from fra_zoo.train.config import FinetuneConfig, PretrainConfig
 
@@ -62,7 +62,7 @@ def test_every_number_of_every_configuration_says_its_range():
             seen += 1
             one = field.metadata.get("range")
             assert not (one or Range()).empty, f"{config.__name__}.{field.name} says no range"
-            assert field.default is None or one.holds(field.default), f"{config.__name__}.{field.name}"
+            assert field.default is None or one.contains(field.default), f"{config.__name__}.{field.name}"
             for value in (kind(outside(one)), *([float("nan")] if kind is float else [])):
                 with pytest.raises(FraZooError, match=rf"^config: {field.name} must be .*got"):
                     config(**{field.name: value})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import output_file, output_folder, shown, user_path
+from fra_zoo.io.paths import display_path, output_file, output_folder, user_path
 
 
 def test_the_home_folder_is_expanded(monkeypatch, tmp_path):
@@ -47,5 +47,5 @@ def test_a_folder_that_may_not_be_written_is_one_line(tmp_path):
 
 def test_names_that_are_no_utf8_can_be_shown():
     name = os.fsdecode(b"caf\xe9.png")
-    assert shown(Path(name)) == "caf\\xe9.png"
-    assert shown("café.png") == "café.png"
+    assert display_path(Path(name)) == "caf\\xe9.png"
+    assert display_path("café.png") == "café.png"

@@ -48,7 +48,7 @@ def install(tmp_path, monkeypatch):
 
 @pytest.fixture
 def again(monkeypatch):
-    """A function that makes a registry look for plugins anew, and forgets what it found after the test.
+    """A function that makes a registry look for plugins again, and forgets what it found after the test.
 
     It is called before the plugin is installed: what a registry finds at its very first look would stay.
     """
@@ -63,7 +63,7 @@ def again(monkeypatch):
 
 
 METHOD = """
-    from fra_zoo.methods.base import METHODS
+    from fra_zoo.methods.parts.method import METHODS
     from fra_zoo.methods.byol import BYOL
 
     @METHODS.register("mine")
@@ -71,7 +71,7 @@ METHOD = """
         "BYOL under another name."
 """
 DATASET = """
-    from fra_zoo.data.base import register_dataset
+    from fra_zoo.data.dataset import register_dataset
     from fra_zoo.data.sets.synthetic_faces import synthetic_faces
 
     @register_dataset("my-faces")
@@ -81,8 +81,8 @@ DATASET = """
 
 
 def test_a_package_of_others_brings_a_method_and_a_dataset(install, again):
-    from fra_zoo.data.base import DATASETS
-    from fra_zoo.methods.base import METHODS
+    from fra_zoo.data.dataset import DATASETS
+    from fra_zoo.methods.parts.method import METHODS
 
     again(METHODS)
     again(DATASETS)
@@ -126,7 +126,7 @@ def test_a_broken_plugin_is_one_line_and_stops_no_other(install, caplog):
     assert (registry.get("ours"), registry.get("theirs")) == (1, 3)
     assert [record.getMessage() for record in caplog.records] == [
         f"plugin '{name}' of package 'plugin_many' (fra_zoo.trifles: plugin_many.{name}) cannot be loaded "
-        f"({why}); mend or uninstall it"
+        f"({why}); fix or uninstall it"
         for name, why in {
             "bad": "OSError: no licence",
             "gone": "ModuleNotFoundError: No module named 'plugin_many.gone'",
@@ -174,7 +174,7 @@ def test_a_package_of_others_brings_a_command(install, capsys):
     for words, line in {
         ("count",): "usage: fra-zoo count WORD [--key value ...]",
         ("bad", "one"): "plugin_words.bad cannot be imported (No module named 'a_package_that_is_not_there'); "
-        "install what it needs, or mend it",
+        "install what it needs, or fix it",
     }.items():
         with pytest.raises(SystemExit):
             main(words)
@@ -187,11 +187,11 @@ PARTS = '''
     from dataclasses import dataclass
 
     from fra_zoo.fer.augmentation import AUGMENTATIONS
-    from fra_zoo.fer.base import OBJECTIVES, Objective, ObjectiveConfig
-    from fra_zoo.fields import option
-    from fra_zoo.hub.foreign.layout import register_layout, without_prefix
+    from fra_zoo.fer.objective import OBJECTIVES, Objective, ObjectiveConfig
+    from fra_zoo.config.fields import option
+    from fra_zoo.hub.layout import register_layout, without_prefix
     from fra_zoo.predict.detectors import DETECTORS, Found
-    from fra_zoo.views.operations.base import OPERATIONS, Operation
+    from fra_zoo.views.operation import OPERATIONS, Operation
     from fra_zoo.views.operations.normalize import Normalize
     from fra_zoo.views.operations.resize import Resize
     from fra_zoo.views.spec import ViewSpec
@@ -248,10 +248,10 @@ PARTS = '''
 def test_a_package_of_others_brings_every_other_kind_of_part(install, again, tmp_path, capsys):
     """An objective with its own augmentation and sampling, a step of a view, a detector, a layout of checkpoints."""
     from fra_zoo.fer.augmentation import AUGMENTATIONS
-    from fra_zoo.fer.base import OBJECTIVES
-    from fra_zoo.hub.foreign.layout import LAYOUTS
+    from fra_zoo.fer.objective import OBJECTIVES
+    from fra_zoo.hub.layout import LAYOUTS
     from fra_zoo.predict.detectors import DETECTORS
-    from fra_zoo.views.operations.base import OPERATIONS
+    from fra_zoo.views.operation import OPERATIONS
 
     kinds = {"augmentations": AUGMENTATIONS, "objectives": OBJECTIVES, "layouts": LAYOUTS, "detectors": DETECTORS}
     names = {"augmentations": "dark", "objectives": "trust", "layouts": "theirs", "detectors": "corner"}

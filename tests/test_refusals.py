@@ -14,7 +14,7 @@ from huggingface_hub.utils import httpx
 import fra_zoo
 from fra_zoo.data import create_dataset
 from fra_zoo.errors import FraZooError
-from fra_zoo.refusals import explain, explain_url, hub_errors
+from fra_zoo.io.hub_errors import explain, explain_url, hub_errors
 
 
 @pytest.fixture(autouse=True)

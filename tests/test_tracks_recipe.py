@@ -1,4 +1,4 @@
-"""The measure of tracks: films and counts by hand, and the recipe on drawn people."""
+"""The measure of tracks: videos and counts by hand, and the recipe on drawn people."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def face(x, look=0, glad=0.9):
     return Face((x, 0, 20, 20), {"glad": glad, "sad": 1 - glad}, look=looks[look])
 
 
-def film(*frames, step=0.1):
+def video(*frames, step=0.1):
     return [Prediction("a.mp4", (400, 40), faces, number, number * step) for number, faces in enumerate(frames)]
 
 
 def test_who_stays_is_one_track(recipe):
-    still = film(*[(face(0), face(100, 1))] * 6)
+    still = video(*[(face(0), face(100, 1))] * 6)
     assert recipe.count([still, still], 1, True) == (24, 0, 4, 0, 0)
     assert recipe.count([still], 5, True) == (4, 0, 2, 0, 0)  # the first and the sixth
 
@@ -46,19 +46,19 @@ def test_who_stays_is_one_track(recipe):
 def test_people_who_change_places(recipe, apart, by_looks):
     """By looks they are followed, or, where that is too far to go, they are new ones; by overlap each is the other."""
     before, after = (face(0), face(apart, 1)), (face(apart), face(0, 1))
-    changed = film(before, before, after, after)
+    changed = video(before, before, after, after)
     assert recipe.count([changed], 1, True) == by_looks
     assert recipe.count([changed], 1, False) == (8, 2, 2, 0, 0)
 
 
 def test_a_jump_is_followed_by_looks(recipe):
-    jump = film((face(0),), (face(0),), (face(35),), (face(35),))
+    jump = video((face(0),), (face(0),), (face(35),), (face(35),))
     assert recipe.count([jump], 1, True) == (4, 0, 1, 0, 0)
     assert recipe.count([jump], 1, False) == (4, 1, 2, 0, 0)
 
 
 def test_labels_that_flicker_are_counted_smoothed_and_not(recipe):
-    flicker = film(*[(face(0, glad=0.9 if number % 3 else 0.4),) for number in range(1, 10)])
+    flicker = video(*[(face(0, glad=0.9 if number % 3 else 0.4),) for number in range(1, 10)])
     assert recipe.count([flicker], 1, True) == (9, 0, 1, 0, 5)
     assert recipe.count([flicker], 3, True).raw_labels == 0  # the frames between are not seen
 
@@ -90,7 +90,7 @@ def classifier(tmp_path_factory):
 def test_a_film_has_its_people_where_their_boxes_are(recipe, lfw):
     rows = fra_zoo.create_dataset("lfw", "train", str(lfw)).dataset
     albums = [list(range(4)), list(range(4, 8)), list(range(8, 12))]
-    frames = list(recipe.film(rows, albums, np.random.default_rng(0)))
+    frames = list(recipe.video(rows, albums, np.random.default_rng(0)))
     assert [t for t, _, _ in frames] == pytest.approx([number / 10 for number in range(80)])
     for _, pixels, boxes in frames:
         assert pixels.shape == (290, 480, 3)
@@ -110,7 +110,7 @@ def test_a_film_has_its_people_where_their_boxes_are(recipe, lfw):
 
 @pytest.mark.slow
 def test_the_recipe_on_drawn_people(lfw, classifier):
-    done = run("tracks", "--lfw", str(lfw), "--model", str(classifier), "--films", "1")
+    done = run("tracks", "--lfw", str(lfw), "--model", str(classifier), "--videos", "1")
     lines = done.stdout.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         f"every {step} s, {kind}" for step in ("0.1", "0.5") for kind in ("overlap and looks", "overlap alone")

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from fra_zoo.cpu import use_cpu
-from fra_zoo.devices import autocast_for
-from fra_zoo.methods.base import Method
+from fra_zoo.methods.parts.method import Method
+from fra_zoo.runtime.cpu import use_cpu
+from fra_zoo.runtime.devices import autocast_for
 from fra_zoo.task import Batch
-from fra_zoo.train.batch import ready
-from fra_zoo.train.optim import build_optimizer
+from fra_zoo.train.optimizers import build_optimizer
+from fra_zoo.train.prepare_batch import ready
 
 _FACES = 2
 _WARM, _TIMED = 2, 5

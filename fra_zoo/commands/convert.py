@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from fra_zoo.config import parse, place_words
-from fra_zoo.fields import SIDE, Options, option
-from fra_zoo.hub.foreign.checkpoint import convert_checkpoint
+from fra_zoo.config.fields import SIDE, Options, option
+from fra_zoo.hub.convert import convert_checkpoint
 
 
 @dataclass

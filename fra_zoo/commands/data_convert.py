@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fra_zoo.config import parse, place_words
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.data.convert import convert
-from fra_zoo.fields import COUNT, Options, option
 
 
 @dataclass

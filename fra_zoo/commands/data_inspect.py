@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fra_zoo.config import parse, place_words
+from fra_zoo.config.fields import Options, option
 from fra_zoo.data.inspect import inspect
-from fra_zoo.fields import Options, option
 
 
 @dataclass

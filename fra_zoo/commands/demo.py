@@ -1,4 +1,4 @@
-"""Serve a page that reads a photo, a film or the camera on this machine.
+"""Serve a page that reads a photo, a video or the camera on this machine.
 
 fra-zoo demo [--model MODEL] [--port N]
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fra_zoo.config import parse
-from fra_zoo.fields import Options, option
+from fra_zoo.config.fields import Options, option
 
 HOST = "127.0.0.1"
 NO_REGIONS = "none"

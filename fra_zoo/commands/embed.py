@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from tqdm.auto import tqdm
 
 from fra_zoo.config import parse, place_words
-from fra_zoo.cpu import use_cpu
+from fra_zoo.config.fields import COUNT, Options, option
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import COUNT, Options, option
-from fra_zoo.paths import shown
+from fra_zoo.io.paths import display_path
 from fra_zoo.predict.embedder import Embedder, default_backbone, embedding_rows, embeddings_entry
-from fra_zoo.predict.pace import pace
+from fra_zoo.predict.frame_stride import frame_stride
 from fra_zoo.predict.sources import source_path
-from fra_zoo.predict.tables import table_file
+from fra_zoo.predict.table_files import table_file
 from fra_zoo.predict.writers import Journal
+from fra_zoo.runtime.cpu import use_cpu
 
 FORMATS = (".parquet", ".jsonl")
 
@@ -48,7 +48,7 @@ def run(argv: Sequence[str]) -> None:
     if config.out is None:
         raise FraZooError("embed needs --out FILE.parquet")
     path = source_path(source)
-    pace(config.every)
+    frame_stride(config.every)
     table_file(config.out, FORMATS)
     use_cpu(config.threads)
     embedder = Embedder(config.model, detector=config.detector, batch_size=config.batch_size)
@@ -70,4 +70,4 @@ def run(argv: Sequence[str]) -> None:
     print(f"{images} image(s), {faces} face(s){numbers}{wrong}, {images / max(seconds, 1e-9):.1f} images/s")
     if before:
         print(f"went on with {journal.path.name}, which held {before} image(s); the line above is of the others")
-    print(f"written: {shown(journal.finish())}")
+    print(f"written: {display_path(journal.finish())}")

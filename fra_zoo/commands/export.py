@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fra_zoo.config import parse, place_words
+from fra_zoo.config.fields import Options, option
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import Options, option
 from fra_zoo.hub.onnx import export_onnx
-from fra_zoo.paths import output_file, shown
+from fra_zoo.io.paths import display_path, output_file
 from fra_zoo.predict.face_model import load_model
 
 
@@ -31,4 +31,4 @@ def run(argv: Sequence[str]) -> None:
         raise FraZooError("export needs --onnx FILE.onnx")
     file = output_file(config.onnx, "--onnx")
     gap = export_onnx(load_model(name), file)
-    print(f"written: {shown(file)}; ONNX Runtime and PyTorch differ by at most {gap:.1e}")
+    print(f"written: {display_path(file)}; ONNX Runtime and PyTorch differ by at most {gap:.1e}")

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fra_zoo.config import parse, place_words
-from fra_zoo.fields import Options
-from fra_zoo.models.preprocessing import clean_view, own_preprocessing
+from fra_zoo.config.fields import Options
+from fra_zoo.models.preprocessing import eval_view_of, own_preprocessing
 from fra_zoo.predict.face_model import load_model
 
 
@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> None:
     (name,), rest = place_words(argv, "info MODEL", 1)
     parse(Config, rest)
     model = load_model(name)
-    view, cfg = clean_view(model), model.pretrained_cfg
+    view, cfg = eval_view_of(model), model.pretrained_cfg
     parameters = sum(p.numel() for p in model.parameters())
     lines = {
         "architecture": cfg["architecture"],

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import fra_zoo
 from fra_zoo.config import parse
+from fra_zoo.config.fields import Options
 from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.fields import Options
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Reckon the time, the memory and the price of a pre-training before it is paid for.
+"""Estimate the time, the memory and the price of a pre-training before it is paid for.
 
 fra-zoo plan --method NAME --backbone NAME --images N --gpus N [--gpu NAME] [--measure true]
     [--shard true] [--gradient_checkpointing true]
@@ -16,7 +16,7 @@ PIL_DECODES_PER_SECOND = 2275  # JPEG of 224 px, one EPYC core
 
 
 def run(argv: Sequence[str]) -> Budget:
-    """Print the budget of a run as the words say; see `BudgetConfig`."""
+    """Print the budget of a run from the command line's arguments; see `BudgetConfig`."""
     config = parse(BudgetConfig, argv)
     method = config.method.build(config.backbone, config.image_size)
     found = budget(method, config)
@@ -46,11 +46,11 @@ def lines(found: Budget, config: BudgetConfig) -> list[str]:
     if config.price is not None:
         out.append(f"  cost         {hours * config.gpus * config.price:.0f}")
     if not config.measure and gib > hardware.gib:
-        out.append(f"  does not fit: {_mend(found, config)}")
+        out.append(f"  does not fit: {_fix(found, config)}")
     return out
 
 
-def _mend(found: Budget, config: BudgetConfig) -> str:
+def _fix(found: Budget, config: BudgetConfig) -> str:
     fitting = _fitting(found, HARDWARE[config.gpu])
     if not fitting:
         return "split the weights over more GPUs with --shard true"

@@ -19,23 +19,23 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fra_zoo.config import parse, place_words
-from fra_zoo.cpu import use_cpu
+from fra_zoo.config.fields import COUNT, WEIGHT, Options, option
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import COUNT, WEIGHT, Options, option
 from fra_zoo.hub.run_facts import read_facts
-from fra_zoo.models.zoo import EMBEDDED
-from fra_zoo.paths import shown
-from fra_zoo.plot import picture_file, write_png
-from fra_zoo.predict.film_rows import tracked_rows
-from fra_zoo.predict.pace import Every, pace
+from fra_zoo.io.paths import display_path
+from fra_zoo.models.zoo import BUNDLED
+from fra_zoo.predict.frame_stride import Every, frame_stride
 from fra_zoo.predict.picture import annotate, grid, tile
 from fra_zoo.predict.predictor import Predictor, default_classifier
 from fra_zoo.predict.results import Prediction
 from fra_zoo.predict.sources import frames, is_video, source_path
-from fra_zoo.predict.tables import table_file
+from fra_zoo.predict.table_files import table_file
 from fra_zoo.predict.timeline import Timeline
 from fra_zoo.predict.tracks import SMOOTH, Tracker
+from fra_zoo.predict.video_rows import tracked_rows
 from fra_zoo.predict.writers import Journal
+from fra_zoo.runtime.cpu import use_cpu
+from fra_zoo.viz.plots import picture_file, write_png
 
 SHOWN = 24
 
@@ -52,8 +52,8 @@ class Config(Options):
     out: str | None = option(None, "table to write: .csv, .jsonl or .parquet; resumable", private=True)
     picture: str | None = option(None, "annotated picture to write; a grid for many images", private=True)
     every: str = option("1", "which frames of a video: 5 is every fifth, 0.5s one every half second")
-    smooth: float = option(SMOOTH, "seconds over which a film's probabilities are smoothed; 0 is not at all", WEIGHT)
-    timeline: str | None = option(None, "picture to write of a film's expressions, one line a track", private=True)
+    smooth: float = option(SMOOTH, "seconds over which a video's probabilities are smoothed; 0 is not at all", WEIGHT)
+    timeline: str | None = option(None, "picture to write of a video's expressions, one line a track", private=True)
     batch_size: int = option(64, "faces in a pass", COUNT)
     threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
 
@@ -63,10 +63,10 @@ def run(argv: Sequence[str]) -> None:
     (source,), rest = place_words(argv, "predict PHOTO_OR_FOLDER_OR_VIDEO", 1)
     config = parse(Config, rest)
     path = source_path(source)
-    pace(config.every)
+    frame_stride(config.every)
     picture = _picture(config.picture, path)
     if config.timeline and not is_video(path):
-        raise FraZooError(f"--timeline is of a film, and {shown(path)} is none; leave it out")
+        raise FraZooError(f"--timeline is of a video, and {display_path(path)} is none; leave it out")
     timeline = _picture(config.timeline, path, "--timeline")
     if config.out:
         table_file(config.out)
@@ -102,10 +102,10 @@ def run(argv: Sequence[str]) -> None:
             print(f"went on with {journal.path.name}, which held {before} image(s); the table above is of the others")
         if timeline:
             lines.add(journal.rows())
-        print(f"written: {shown(journal.finish())}")
+        print(f"written: {display_path(journal.finish())}")
     if timeline:
         lines.draw(timeline)
-        print(f"drawn: {shown(timeline)}")
+        print(f"drawn: {display_path(timeline)}")
     if picture:
         _draw(predictor, path, picture, config.every)
 
@@ -113,7 +113,7 @@ def run(argv: Sequence[str]) -> None:
 def model_line(name: str) -> str:
     """What the package's classifier is worth and under which terms, for who did not choose it."""
     base, _, tag = name.partition(".")
-    folder = EMBEDDED[base][tag].folder
+    folder = BUNDLED[base][tag].folder
     facts = read_facts(folder, folder)
     value = facts.results.get("selected_test", {}).get("accuracy")
     accuracy = "accuracy unknown" if value is None else f"{facts.results['dataset']} test {100 * value:.1f} %"
@@ -124,9 +124,9 @@ def table(predictions: Sequence[Prediction]) -> list[str]:
     """Lines of a table: source, box, expression, probability, uncertainty."""
     lines = [f"{'image':<28} {'box':<20} {'expression':<11} {'p':>5} {'uncertainty':>11}"]
     for one in predictions:
-        where = shown(Path(one.source).name)[-28:] if one.frame is None else f"frame {one.frame}"
+        where = display_path(Path(one.source).name)[-28:] if one.frame is None else f"frame {one.frame}"
         if one.error or not one.faces:
-            lines.append(f"{where:<28} {shown(one.error or 'no face found')}")
+            lines.append(f"{where:<28} {display_path(one.error or 'no face found')}")
         for face in one.faces:
             box = ",".join(map(str, face.box))
             name = where if face.track is None else f"{where}, track {face.track}"
@@ -140,7 +140,7 @@ def _picture(name: str | None, source: Path, what: str = "--picture") -> Path | 
         return None
     file = picture_file(name, what)
     if file.exists() and os.path.samefile(file, source):
-        raise FraZooError(f"{what} {shown(file)} is the photo itself; give another file")
+        raise FraZooError(f"{what} {display_path(file)} is the photo itself; give another file")
     return file
 
 
@@ -153,7 +153,7 @@ def _draw(predictor: Predictor, source: Path, file: Path, every: Every) -> None:
         if len(pictures) > 1:  # only a picture that stands alone is drawn at its size
             pictures[-2:] = [tile(one) for one in pictures[-2:]]
     if not pictures:
-        raise FraZooError(f"no picture to draw: no image of {shown(source)} could be read")
+        raise FraZooError(f"no picture to draw: no image of {display_path(source)} could be read")
     single = len(pictures) == 1 and not is_video(source)
     write_png(pictures[0] if single else grid(pictures), file)
-    print(f"drawn: {shown(file)}")
+    print(f"drawn: {display_path(file)}")

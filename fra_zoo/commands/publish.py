@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fra_zoo.config import parse, place_words
+from fra_zoo.config.fields import Options, option
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import Options, option
-from fra_zoo.hub.publish import publish, publish_embedded, stage
-from fra_zoo.paths import output_folder, shown
+from fra_zoo.hub.publish import publish, publish_bundled, stage
+from fra_zoo.io.paths import display_path, output_folder
 
 
 @dataclass
@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> None:
         config = parse(Config, list(argv))
         if config.all is None:
             raise FraZooError("publish needs a run: publish RUN_OR_EXPORT --repo ORG/NAME; or --all ORG")
-        for where in publish_embedded(config.all, private=config.private, dry_run=config.dry_run):
+        for where in publish_bundled(config.all, private=config.private, dry_run=config.dry_run):
             print(f"{'would be published' if config.dry_run else 'published and compared bit for bit'}: {where}")
         return
     (source,), rest = place_words(argv, "publish RUN_OR_EXPORT --repo ORG/NAME", 1)
@@ -47,7 +47,7 @@ def run(argv: Sequence[str]) -> None:
     if config.to is not None:
         folder = output_folder(config.to, "--to")
         if any(folder.iterdir()):
-            raise FraZooError(f"--to {shown(folder)} is not empty; give an empty folder")
+            raise FraZooError(f"--to {display_path(folder)} is not empty; give an empty folder")
         with tempfile.TemporaryDirectory(prefix=".publish-", dir=folder.parent) as making:
             stage(source, config.repo or folder.name, Path(making), half=config.half, heads=heads)
             for file in Path(making).iterdir():

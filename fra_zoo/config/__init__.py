@@ -9,6 +9,6 @@ it (`--epochs 2`). A section that chooses a part, such as a method, takes that p
 
 from fra_zoo.config.argv import place_words
 from fra_zoo.config.parsing import Reading, fill_options, parse, read
-from fra_zoo.config.seen import flat, may_change, plain, published
+from fra_zoo.config.serialize import flat, may_change, plain, published
 
 __all__ = ["Reading", "fill_options", "flat", "may_change", "parse", "place_words", "plain", "published", "read"]

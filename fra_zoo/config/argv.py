@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import shown, user_path
+from fra_zoo.io.paths import display_path, user_path
 
 _FILE = "config"
 
@@ -40,13 +40,13 @@ def read_argv(argv: Sequence[str]) -> list[Given]:
 def read_yaml(file: Path) -> list[Given]:
     """The keys of a YAML file; those in a section have its name before a dot. A key without a value is left out."""
     if not file.is_file():
-        raise FraZooError(f"config: no such file: {shown(file)}")
+        raise FraZooError(f"config: no such file: {display_path(file)}")
     try:
         content = yaml.safe_load(file.read_text("utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise FraZooError(f"config: {shown(file)} is not YAML: {str(error).splitlines()[0]}") from error
+        raise FraZooError(f"config: {display_path(file)} is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
-        raise FraZooError(f"config: {shown(file)} must hold key: value lines")
+        raise FraZooError(f"config: {display_path(file)} must hold key: value lines")
     return [Given(str(key), value) for key, value in content.items() if value is not None]
 
 

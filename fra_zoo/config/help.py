@@ -10,9 +10,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from fra_zoo.config.fields import Options
 from fra_zoo.config.keys import Key, Names
-from fra_zoo.config.parts import Part
-from fra_zoo.fields import Options
+from fra_zoo.config.sections import Part
 
 _INDENT = 26
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from fra_zoo.config.parts import Part, is_section
+from fra_zoo.config.fields import Options, default_of, type_hints
+from fra_zoo.config.sections import Part, is_section
 from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.fields import Options, default_of, type_hints
 
 ARGS = "args"
 
@@ -27,7 +27,7 @@ class Key:
         name: of the field, or of an option of the chosen part.
         hint: its type.
         default: unless it is given.
-        metadata: what `fra_zoo.fields.option` says of it.
+        metadata: what `fra_zoo.config.fields.option` says of it.
         own: whether it is an option of the chosen part.
     """
 

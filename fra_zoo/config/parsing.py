@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar, cast
 
 from fra_zoo.config.argv import Given, read_argv
+from fra_zoo.config.fields import Options, default_of, type_hints
 from fra_zoo.config.help import help_text
 from fra_zoo.config.keys import ARGS, Key, Names, keys_of
-from fra_zoo.config.parts import Part, is_section
+from fra_zoo.config.sections import Part, is_section
 from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.fields import Options, default_of, type_hints
-from fra_zoo.paths import HIDDEN, public
+from fra_zoo.io.paths import HIDDEN, public
 
 C = TypeVar("C", bound=Options)
 
@@ -32,7 +32,7 @@ class Reading(Generic[C]):
     config: C
     given: dict[str, tuple[Key, Any]] = field(default_factory=dict)
 
-    def said(self, section: str) -> dict[str, Any]:
+    def overrides(self, section: str) -> dict[str, Any]:
         """What was given of a section."""
         return {key.name: value for key, value in self.given.values() if key.section == section and not key.own}
 

@@ -1,5 +1,5 @@
 """Datasets of faces and their loading."""
 
-from fra_zoo.data.base import FaceData, create_dataset, list_datasets
+from fra_zoo.data.dataset import FaceData, create_dataset, list_datasets
 
 __all__ = ["FaceData", "create_dataset", "list_datasets"]

@@ -13,16 +13,16 @@ from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from tqdm.auto import tqdm
 
-from fra_zoo.data.about import ABOUT
-from fra_zoo.data.base import SPLITS, FaceData, MissingSplit, create_dataset
-from fra_zoo.data.images import UNREADABLE, check, image_name
+from fra_zoo.config.fields import COUNT, checked
+from fra_zoo.data.dataset import SPLITS, FaceData, MissingSplit, create_dataset
+from fra_zoo.data.dataset_info import ABOUT
 from fra_zoo.data.inspect import recognise
-from fra_zoo.data.opening import image_bytes
+from fra_zoo.data.pixels.images import UNREADABLE, check, image_name
+from fra_zoo.data.pixels.opening import image_bytes
 from fra_zoo.data.problems import say_problems
 from fra_zoo.data.splits import checksum
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import COUNT, checked
-from fra_zoo.paths import output_folder, shown, user_path
+from fra_zoo.io.paths import display_path, output_folder, user_path
 
 PLAN = "convert.json"
 _BESIDE = ("pairs.txt",)
@@ -102,7 +102,7 @@ def convert(
 def _require_ours(out: Path) -> None:
     """The folder is empty, or holds a conversion."""
     if any(out.iterdir()) and not (out / PLAN).is_file():
-        raise FraZooError(f"{shown(out)} is not empty and holds no conversion; give an empty folder")
+        raise FraZooError(f"{display_path(out)} is not empty and holds no conversion; give an empty folder")
 
 
 def _open(out: Path, plan: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ def _open(out: Path, plan: dict[str, Any]) -> None:
         same = False
     if not same:
         raise FraZooError(
-            f"{shown(out)} holds a conversion of other images or with other options; give an empty folder"
+            f"{display_path(out)} holds a conversion of other images or with other options; give an empty folder"
         )
 
 
@@ -135,7 +135,7 @@ def _write(shard: Shard, data: FaceData) -> None:
         try:
             row["image"] = _with_bytes(row["image"])
         except UNREADABLE:
-            bad.append(shown(image_name(row["image"], shard.start + number)))
+            bad.append(display_path(image_name(row["image"], shard.start + number)))
             continue
         for name, value in row.items():
             columns[name].append(value)
@@ -146,7 +146,7 @@ def _write(shard: Shard, data: FaceData) -> None:
         os.replace(making, shard.file)
     except OSError as error:
         making.unlink(missing_ok=True)
-        why = f"{shown(shard.file)} could not be written ({error}); free some disk space and run again"
+        why = f"{display_path(shard.file)} could not be written ({error}); free some disk space and run again"
         raise FraZooError(why) from error
 
 
@@ -154,7 +154,7 @@ def _with_bytes(image: dict[str, Any]) -> dict[str, Any]:
     """The image with its bytes, once they are known to be a whole image."""
     content = image_bytes(image)
     check(content)
-    return {"bytes": content, "path": shown(os.path.basename(image.get("path") or "")) or None}
+    return {"bytes": content, "path": display_path(os.path.basename(image.get("path") or "")) or None}
 
 
 def _about(splits: dict[str, FaceData], shards: list[Shard]) -> dict[str, Any]:
@@ -180,5 +180,5 @@ def _write_json(file: Path, content: Any) -> None:
         os.replace(making, file)
     except OSError as error:
         making.unlink(missing_ok=True)
-        why = f"{shown(file)} could not be written ({error.strerror}); free some disk space and run again"
+        why = f"{display_path(file)} could not be written ({error.strerror}); free some disk space and run again"
         raise FraZooError(why) from error

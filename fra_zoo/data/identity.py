@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute
 
-from fra_zoo.data.base import FaceData
-from fra_zoo.data.shards import Shards, is_url, shard_name
+from fra_zoo.data.dataset import FaceData
 from fra_zoo.data.splits import shared_folder
+from fra_zoo.data.stream.shards import Shards, is_url, shard_name
 
 arrow: Any = pyarrow.compute  # its functions are made at import
 LOOKED_AT = 512  # images whose content is read

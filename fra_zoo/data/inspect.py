@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from fra_zoo.data.base import DATASETS, SPLITS, FaceData, Golden, MissingSplit, create_dataset
-from fra_zoo.data.columns import label_numbers
-from fra_zoo.data.images import UNREADABLE, decode, image_name
-from fra_zoo.data.walk import problem
+from fra_zoo.config.fields import Range, checked
+from fra_zoo.data.dataset import DATASETS, SPLITS, FaceData, Golden, MissingSplit, create_dataset
+from fra_zoo.data.disk.columns import label_numbers
+from fra_zoo.data.disk.walk import problem
+from fra_zoo.data.pixels.images import UNREADABLE, decode, image_name
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import Range, checked
-from fra_zoo.paths import user_path
-from fra_zoo.votes import NO_LABEL
+from fra_zoo.io.paths import user_path
+from fra_zoo.labels.votes import NO_LABEL
 
 
 @dataclass(frozen=True)

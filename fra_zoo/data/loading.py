@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from fra_zoo.data.cache_folder import cache_folder
-from fra_zoo.data.decoded import Batch, Decoded, decode_batches, decoded_in_memory
-from fra_zoo.data.decoded_file import decoded_on_disk
-from fra_zoo.data.faces import TEXT, Faces
-from fra_zoo.data.images import BadImages
+from fra_zoo.data.pixels.cache_folder import cache_folder
+from fra_zoo.data.pixels.decoded import Batch, Decoded, decode_batches, decoded_in_memory
+from fra_zoo.data.pixels.decoded_file import decoded_on_disk
+from fra_zoo.data.pixels.faces import TEXT, Faces
+from fra_zoo.data.pixels.images import BadImages
 from fra_zoo.data.sampling import balanced_order, check_class_batches, class_batches_order
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.views.random import sample_keys, uniform
@@ -46,7 +46,7 @@ class FaceLoader:
         workers: decoding processes (without cache).
         cache: `none`; `ram` (decoded once, kept by this process alone; without `shuffle` its own batches, not all);
             `disk` (decoded once on this machine, in a file that its processes and later runs map,
-            `fra_zoo.data.decoded_file`); or `device` (from there onto `device`).
+            `fra_zoo.data.pixels.decoded_file`); or `device` (from there onto `device`).
         bad_limit: share of unreadable images that stops the run.
     """
 

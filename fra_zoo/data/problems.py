@@ -6,7 +6,7 @@ import os
 
 from tqdm.auto import tqdm
 
-from fra_zoo.data.base import FaceData
+from fra_zoo.data.dataset import FaceData
 from fra_zoo.errors import FraZooError
 
 

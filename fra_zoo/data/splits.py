@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fra_zoo.data.base import FaceData
-from fra_zoo.data.columns import label_numbers
+from fra_zoo.config.fields import SHARE, checked
+from fra_zoo.data.dataset import FaceData
+from fra_zoo.data.disk.columns import label_numbers
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import SHARE, checked
 from fra_zoo.views.random import sample_keys, uniform
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub.card import card_text
 from fra_zoo.hub.run_facts import read_facts
+from fra_zoo.io.paths import display_path
 from fra_zoo.models import model_folder
-from fra_zoo.paths import shown
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _LOADING = re.compile(r"^## How to load it\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -38,9 +38,11 @@ def _written(folder: Path, model: str) -> str:
         return (folder / "README.md").read_text(encoding="utf-8")
     except FileNotFoundError:
         run = folder.parent if folder.name == "export" else folder
-        return card_text(read_facts(run, folder), shown(Path(model).name), folder)
+        return card_text(read_facts(run, folder), display_path(Path(model).name), folder)
     except (OSError, UnicodeDecodeError) as error:
-        raise FraZooError(f"{shown(folder / 'README.md')} cannot be read ({error}); publish the model again") from error
+        raise FraZooError(
+            f"{display_path(folder / 'README.md')} cannot be read ({error}); publish the model again"
+        ) from error
 
 
 def _plain(text: str) -> str:

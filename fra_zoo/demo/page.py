@@ -1,4 +1,4 @@
-"""The page: a photo, a film or the camera on the left, what is read there on the right, the model's card below."""
+"""The page: a photo, a video or the camera on the left, what is read there on the right, the model's card below."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.demo import film
+from fra_zoo.demo import video
 from fra_zoo.demo.card import read_card
 from fra_zoo.demo.extra import gradio as gr
 from fra_zoo.demo.reading import Reading, read_file, read_frame
-from fra_zoo.paths import shown
+from fra_zoo.io.paths import display_path
 from fra_zoo.predict import Face, Predictor
 from fra_zoo.predict.frame import Frame, Pixels
 from fra_zoo.predict.predictor import default_classifier
@@ -38,7 +38,7 @@ def build_page(
     model = model or default_classifier()
     predictor = Predictor(model, detector=detector, regions=regions)
     with gr.Blocks(title="fra_zoo", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        gr.Markdown(f"# fra_zoo\nExpressions of the faces in a photo, a film or the camera. {note}")
+        gr.Markdown(f"# fra_zoo\nExpressions of the faces in a photo, a video or the camera. {note}")
         _Desk(predictor, model)
     return page
 
@@ -55,13 +55,13 @@ class _Desk:
                 self.said = gr.Textbox(label="Read", interactive=False, elem_id="said")
                 self.picture = gr.Image(label="Faces", interactive=False, buttons=["fullscreen"], elem_id="picture")
                 self.gallery = gr.Gallery(
-                    label="Film",
+                    label="Video",
                     visible=False,
                     columns=6,
                     allow_preview=False,
                     height=260,
                     object_fit="contain",
-                    elem_id="film",
+                    elem_id="video",
                 )
                 self.over_time = gr.Image(
                     label="Expressions over time",
@@ -70,7 +70,9 @@ class _Desk:
                     buttons=["fullscreen"],
                     elem_id="over_time",
                 )
-                self.table = gr.Dataframe(headers=list(film.HEADERS), visible=False, interactive=False, elem_id="table")
+                self.table = gr.Dataframe(
+                    headers=list(video.HEADERS), visible=False, interactive=False, elem_id="table"
+                )
             with gr.Column(scale=2):
                 self.regions = gr.Checkbox(
                     label="Show the regions that FRA finds", visible=predictor.method is not None, elem_id="regions"
@@ -81,16 +83,16 @@ class _Desk:
         self._wire()
 
     def _sources(self) -> None:
-        with gr.Tab("Photo or film"):
-            self.file = gr.File(label="A photo or a film", height=120, elem_id="file")
-            self.step = gr.Slider(0.1, 5.0, value=0.5, step=0.1, label="Seconds between two readings of a film")
+        with gr.Tab("Photo or video"):
+            self.file = gr.File(label="A photo or a video", height=120, elem_id="file")
+            self.step = gr.Slider(0.1, 5.0, value=0.5, step=0.1, label="Seconds between two readings of a video")
         with gr.Tab("Camera"):
             self.camera = gr.Image(label="Camera", sources=["webcam"], streaming=True, type="numpy", elem_id="camera")
 
     def _card(self, model: str) -> None:
         text, limits = read_card(model)
         gr.Markdown(f"### Limits\n{limits}", elem_id="limits")
-        with gr.Accordion(f"The model's card: {shown(Path(model).name)}", open=False):
+        with gr.Accordion(f"The model's card: {display_path(Path(model).name)}", open=False):
             gr.Markdown(text, elem_id="card")
 
     def _wire(self) -> None:
@@ -128,7 +130,7 @@ class _Desk:
         )
 
     def read(self, file: str | None, step: float, regions: bool) -> Iterator[tuple[Any, ...]]:
-        """Read a photo or a film; the page follows, one reading behind.
+        """Read a photo or a video; the page follows, one reading behind.
 
         No picture is given twice in a row: Gradio would write its file again while the browser loads it.
         """
@@ -144,22 +146,22 @@ class _Desk:
                 shows = self._show(readings[-1], regions)
                 yield (readings, len(readings) - 1, line, *shows, gr.skip(), gr.skip(), gr.skip())
             readings.append(one)
-            line = one.said() if one.seconds is None else f"{shown(one.source)}: read to {one.time}"
-        yield (readings, len(readings) - 1, line, *self._show(readings[-1], regions), *self._film(readings))
+            line = one.overrides() if one.seconds is None else f"{display_path(one.source)}: read to {one.time}"
+        yield (readings, len(readings) - 1, line, *self._show(readings[-1], regions), *self._video(readings))
 
     def see(self, pixels: Pixels | None, regions: bool) -> tuple[Any, ...]:
         """Read a picture of the camera."""
         if pixels is None:
             return tuple(gr.skip() for _ in range(6))
         one = read_frame(self.predictor, Frame("camera", pixels))
-        return ([one], 0, one.said(), *self._show(one, regions))
+        return ([one], 0, one.overrides(), *self._show(one, regions))
 
     def turn_to(
         self, readings: list[Reading], place: int, face: int | None, regions: bool, event: gr.SelectData
     ) -> tuple[Any, ...]:
-        """Show a frame of the film, and there the same face."""
-        after = film.place_of_picture(readings, event.index)
-        return (after, *self._show(readings[after], regions, film.same_face(readings[place], face, readings[after])))
+        """Show a frame of the video, and there the same face."""
+        after = video.place_of_picture(readings, event.index)
+        return (after, *self._show(readings[after], regions, video.same_face(readings[place], face, readings[after])))
 
     def redraw(self, readings: list[Reading], place: int, regions: bool) -> Pixels | None:
         """Draw the picture again, with the regions or without."""
@@ -176,16 +178,16 @@ class _Desk:
         radio = gr.update(choices=names, value=chosen if names else None, visible=len(names) > 1)
         return one.picture(regions), radio, one.faces[chosen].probabilities if one.faces else None
 
-    def _film(self, readings: list[Reading]) -> tuple[Any, Any, Any]:
-        """Gallery, expressions over time and table of a film; a photo needs none."""
+    def _video(self, readings: list[Reading]) -> tuple[Any, Any, Any]:
+        """Gallery, expressions over time and table of a video; a photo needs none."""
         if readings[0].seconds is None:
             none = gr.update(value=None, visible=False)
             return gr.update(value=[], visible=False), none, none
-        over_time = film.over_time(readings)
+        over_time = video.over_time(readings)
         return (
-            gr.update(value=film.pictures(readings), visible=True),
+            gr.update(value=video.pictures(readings), visible=True),
             gr.update(value=over_time, visible=over_time is not None),
-            gr.update(value=film.rows(readings), visible=True),
+            gr.update(value=video.rows(readings), visible=True),
         )
 
 

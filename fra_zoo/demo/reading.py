@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import shown
+from fra_zoo.io.paths import display_path
 from fra_zoo.predict.frame import Frame, Pixels
 from fra_zoo.predict.picture import annotate
 from fra_zoo.predict.predictor import Predictor
@@ -27,7 +27,7 @@ class Reading:
 
     Attributes:
         source: name of the file, or `camera`.
-        seconds: time in the film, or None.
+        seconds: time in the video, or None.
         pixels: (h, w, 3), made smaller where it was larger than a screen; None if the image could not be read.
         faces: with boxes in these pixels, from the largest to the smallest.
         error: one line that says what could not be read, or None.
@@ -41,7 +41,7 @@ class Reading:
 
     @property
     def time(self) -> str:
-        """As it is written under a picture of a film."""
+        """As it is written under a picture of a video."""
         return "" if self.seconds is None else f"{self.seconds:.2f} s"
 
     def picture(self, regions: bool) -> Pixels | None:
@@ -56,13 +56,13 @@ class Reading:
         height, width = (0, 0) if self.pixels is None else self.pixels.shape[:2]
         return Prediction(self.source, (width, height), self.faces, seconds=self.seconds, error=self.error)
 
-    def said(self) -> str:
+    def overrides(self) -> str:
         """The line above the picture."""
         if self.error:
-            return f"{shown(self.source)} could not be read: {self.error}"
+            return f"{display_path(self.source)} could not be read: {self.error}"
         count = len(self.faces)
         found = {0: "no face found", 1: "1 face"}.get(count, f"{count} faces, the largest first")
-        return f"{shown(self.source)}: {found}"
+        return f"{display_path(self.source)}: {found}"
 
 
 def read_frame(predictor: Predictor, frame: Frame, side: int = PHOTO_SIDE, tracker: Tracker | None = None) -> Reading:
@@ -72,12 +72,16 @@ def read_frame(predictor: Predictor, frame: Frame, side: int = PHOTO_SIDE, track
         predictor: the model and the detector.
         frame: the image.
         side: longest side of the pixels that are kept.
-        tracker: of a film, what follows its faces from frame to frame.
+        tracker: of a video, what follows its faces from frame to frame.
     """
     predictions = predictor.of_frames([frame])
     (prediction,) = predictions if tracker is None else tracker.follow(predictions)
     name = Path(frame.source).name
-    error = None if prediction.error is None else shown(prediction.error).replace(shown(frame.source), shown(name))
+    error = (
+        None
+        if prediction.error is None
+        else display_path(prediction.error).replace(display_path(frame.source), display_path(name))
+    )
     if frame.pixels is None:
         return Reading(name, frame.seconds, None, (), error)
     scale = min(1.0, side / max(frame.pixels.shape[:2]))
@@ -86,21 +90,21 @@ def read_frame(predictor: Predictor, frame: Frame, side: int = PHOTO_SIDE, track
 
 
 def read_file(predictor: Predictor, file: Path, step: float) -> Iterator[Reading]:
-    """The readings of a photo or a film as they are made; what cannot be read at all is one reading with an error.
+    """The readings of a photo or a video as they are made; what cannot be read at all is one reading with an error.
 
-    Faces of a film have a track, over which their probabilities are smoothed, as `fra-zoo predict` has it.
+    Faces of a video have a track, over which their probabilities are smoothed, as `fra-zoo predict` has it.
 
     Args:
         predictor: the model and the detector.
-        file: a photo or a film.
-        step: seconds of a film between two readings.
+        file: a photo or a video.
+        step: seconds of a video between two readings.
     """
     tracker = Tracker()
     try:
         for frame in frames(file, every=f"{step}s"):
             yield read_frame(predictor, frame, PHOTO_SIDE if frame.number is None else FILM_SIDE, tracker)
     except FraZooError as error:
-        yield Reading(file.name, None, None, (), str(error).replace(shown(file), shown(file.name)))
+        yield Reading(file.name, None, None, (), str(error).replace(display_path(file), display_path(file.name)))
 
 
 def _smaller(face: Face, scale: float) -> Face:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fra_zoo.evaluate.base import Evaluator, EvaluatorConfig, Watch, create_evaluator, list_evaluators
 from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.evaluator import Evaluator, EvaluatorConfig, Watch, create_evaluator, list_evaluators
 from fra_zoo.evaluate.subject import PlainBackbone, PlainClassifier, Subject
 
 __all__ = [

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fra_zoo.data.loading import FaceLoader
-from fra_zoo.evaluate.base import Evaluator
 from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.evaluator import Evaluator
 from fra_zoo.evaluate.features import Change, embed_faces
 from fra_zoo.evaluate.needs import CLASSIFIER, labels
 from fra_zoo.evaluate.subject import Subject

@@ -13,25 +13,25 @@ import torch
 from accelerate.utils import set_seed
 
 from fra_zoo.config import parse
-from fra_zoo.config.parts import section
-from fra_zoo.cpu import use_cpu
+from fra_zoo.config.fields import COUNT, SEED, SHARE, SIDE, WORKERS, Options, option
+from fra_zoo.config.sections import section
 from fra_zoo.data import FaceData
-from fra_zoo.data.config import DatasetConfig
+from fra_zoo.data.dataset_config import DatasetConfig
 from fra_zoo.data.problems import say_problems
-from fra_zoo.distributed import process_rank
 from fra_zoo.errors import FraZooError
-from fra_zoo.evaluate.base import EVALUATORS, Evaluator
 from fra_zoo.evaluate.data import EvaluationData
+from fra_zoo.evaluate.evaluator import EVALUATORS, Evaluator
 from fra_zoo.evaluate.record import record, run_of
 from fra_zoo.evaluate.subject import PlainBackbone, PlainClassifier, Subject
-from fra_zoo.fields import COUNT, SEED, SHARE, SIDE, WORKERS, Options, option
-from fra_zoo.files import write_whole
+from fra_zoo.io.files import write_whole
+from fra_zoo.io.paths import display_path, output_file
 from fra_zoo.methods import create_method
-from fra_zoo.models.config import ModelConfig
 from fra_zoo.models.finite import require_finite
-from fra_zoo.models.preprocessing import clean_view, load_size
+from fra_zoo.models.model_config import ModelConfig
+from fra_zoo.models.preprocessing import eval_view_of, load_size
 from fra_zoo.models.zoo import source
-from fra_zoo.paths import output_file, shown
+from fra_zoo.runtime.cpu import use_cpu
+from fra_zoo.runtime.distributed import process_rank
 
 Numbers = dict[str, float]
 
@@ -75,7 +75,7 @@ def _names(text: str) -> list[str]:
 
 
 def evaluate_argv(argv: Sequence[str]) -> dict[str, Numbers]:
-    """Evaluate as the words say (see `EvaluateConfig`); prints the numbers and gives them by evaluator.
+    """Evaluate from command-line arguments (see `EvaluateConfig`): print the numbers and return them by evaluator.
 
     Where several processes call it each has a share of the faces and gets all numbers; the first one prints and writes.
     """
@@ -130,9 +130,9 @@ class _Candidates:
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         plain: Any = config.model.build()
-        require_finite(plain.state_dict(), f"model '{shown(config.model.name)}'")
+        require_finite(plain.state_dict(), f"model '{display_path(config.model.name)}'")
         self.plain = plain.to(self.device, memory_format=torch.channels_last).eval()
-        self.view = clean_view(plain, config.image_size)
+        self.view = eval_view_of(plain, config.image_size)
         classifier = plain.classifier_loaded
         wrapped = PlainClassifier(plain, flip_average=config.flip_average) if classifier else PlainBackbone(plain)
         self._plain = self._as_subject(wrapped)
@@ -155,7 +155,7 @@ class _Candidates:
         return self._as_subject(create_method(name).to(self.device).eval())
 
     def _as_subject(self, model: torch.nn.Module) -> Subject:
-        return Subject(shown(self.config.model.name), model, self.view, self.device)
+        return Subject(display_path(self.config.model.name), model, self.view, self.device)
 
 
 def _read(config: EvaluateConfig, split: str) -> FaceData:
@@ -168,4 +168,4 @@ def _write(file: Path, content: dict[str, Any]) -> None:
     try:
         write_whole(file, json.dumps(content, indent=2) + "\n")
     except OSError as error:
-        raise FraZooError(f"{shown(file)} cannot be written ({error.strerror}); give another output") from error
+        raise FraZooError(f"{display_path(file)} cannot be written ({error.strerror}); give another output") from error

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import torch
 
-from fra_zoo.data.base import FaceData
+from fra_zoo.data.dataset import FaceData
 from fra_zoo.data.loading import Cache, FaceLoader, Faces
-from fra_zoo.evaluate.sharing import share_of
+from fra_zoo.evaluate.sharing import shard_loader
 from fra_zoo.labels import LabelSpace
 
 
@@ -76,13 +76,13 @@ class EvaluationData:
     def loader(self, faces: FaceData, cache: Cache | None = None) -> FaceLoader:
         """Batches of some faces, in order; `cache` instead of that of these data.
 
-        Under a launch of several processes these are the batches of this one, and `look_at` joins what all find.
+        With several processes these are this one's batches, and `distributed_map` joins the results of all.
         """
         for known, loader in self._loaders:
             if known is faces:
                 return loader
         shown = Faces(faces, self.size, self.center_crop)
-        loader = share_of(shown, workers=self.workers, cache=cache or self.cache)
+        loader = shard_loader(shown, workers=self.workers, cache=cache or self.cache)
         if self.cache != "none":
             self._loaders.append((faces, loader))
         return loader

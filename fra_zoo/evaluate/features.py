@@ -11,8 +11,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from fra_zoo.data.loading import FaceLoader
-from fra_zoo.devices import autocast_for
-from fra_zoo.evaluate.sharing import look_at
+from fra_zoo.evaluate.sharing import distributed_map
+from fra_zoo.runtime.devices import autocast_for
 from fra_zoo.views.apply import make_views
 from fra_zoo.views.spec import ViewSpec
 
@@ -60,7 +60,7 @@ def embed_faces(
         good = batch["bad"] < 0
         pixels = batch["image"].to(device)
         pixels = pixels if change is None else change(pixels, batch["index"])
-        (images,) = make_views(pixels, [view.clean()], seed=0, epoch=0, index=batch["index"])
+        (images,) = make_views(pixels, [view.eval_view()], seed=0, epoch=0, index=batch["index"])
         with autocast_for(device):
             out = embed(images)
         found = out.float().cpu()[good]
@@ -71,7 +71,7 @@ def embed_faces(
 
     x = torch.empty(0)
     done, ys, rows = 0, [], []
-    for found, y, row in look_at(loader, look):
+    for found, y, row in distributed_map(loader, look):
         if not ys:  # the whole table at once, so that it is never there twice
             x = found.new_empty(len(loader.faces), found.shape[1])
         x[done : done + len(found)] = found

@@ -22,12 +22,12 @@ class Capability:
     Attributes:
         protocol: of `fra_zoo.task`, that its model must satisfy.
         words: what such a subject is.
-        mend: how to come by one.
+        fix: how to come by one.
     """
 
     protocol: type
     words: str
-    mend: str
+    fix: str
 
 
 EMBEDDINGS = Capability(Embeds, "a model with embeddings", "give a backbone of timm or of the zoo")

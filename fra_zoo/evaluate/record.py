@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.evaluate.base import Draws, Evaluator
 from fra_zoo.evaluate.data import EvaluationData
-from fra_zoo.files import RESULTS, read_mapping, write_whole
-from fra_zoo.paths import shown, user_path
+from fra_zoo.evaluate.evaluator import Draws, Evaluator
+from fra_zoo.io.files import RESULTS, read_mapping, write_whole
+from fra_zoo.io.paths import display_path, user_path
 
 MEASURED, PICTURE, BY_GROUPS = "measured", "picture", "by_groups"
 _LOCAL = "local-dir:"
@@ -21,7 +21,7 @@ def run_of(model: str) -> Path:
     """The run folder that a model's name means; raises `FraZooError` if it means none."""
     if not model.startswith(_LOCAL):
         raise FraZooError(
-            f"config: record keeps numbers in a run folder, and model '{shown(model)}' is none; give "
+            f"config: record keeps numbers in a run folder, and model '{display_path(model)}' is none; give "
             "--model local-dir:RUN, or leave record out"
         )
     return user_path(model.removeprefix(_LOCAL), "the run folder")
@@ -55,4 +55,4 @@ def add_numbers(folder: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:
     try:
         write_whole(file, json.dumps(results | {MEASURED: kept}, indent=2) + "\n")
     except OSError as error:
-        raise FraZooError(f"{shown(file)} cannot be written ({error.strerror}); nothing is kept") from error
+        raise FraZooError(f"{display_path(file)} cannot be written ({error.strerror}); nothing is kept") from error

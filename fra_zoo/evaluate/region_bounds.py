@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fra_zoo.evaluate.regions import mutual_information, score
+from fra_zoo.evaluate.evaluators.regions import mutual_information, score
 
 ROUNDS = 30
 SOFTNESS = 5.0  # nats of a cell; below it, regions share a cell while their prices are found
@@ -46,7 +46,7 @@ def fixed_places(
 def following(
     count: Float[Tensor, "b cells parts"], regions: int, starts: int = 3, same_area: bool = True, seed: int = 0
 ) -> dict[str, float]:
-    """Score of the best found regions whose cells are chosen anew on every face.
+    """Score of the best found regions whose cells are chosen again on every face.
 
     With `same_area`, each region has the same number of cells of every face, to within one: what a balance within
     each face asks for.

@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from fra_zoo.data.loading import Cache, FaceLoader, Faces
-from fra_zoo.distributed import gather_objects, process_rank, world_size
 from fra_zoo.errors import FraZooError
+from fra_zoo.runtime.distributed import gather_objects, process_rank, world_size
 
 BATCH = 256
 T = TypeVar("T")
 
 
-def share_of(faces: Faces, *, workers: int = 0, cache: Cache = "none") -> FaceLoader:
+def shard_loader(faces: Faces, *, workers: int = 0, cache: Cache = "none") -> FaceLoader:
     """This process's batches of faces, in order, the last one small; some processes may have none."""
     rank, world = process_rank(), world_size()
     return FaceLoader(faces, BATCH, rank=rank, world=world, shuffle=False, workers=workers, cache=cache)
 
 
-def look_at(loader: FaceLoader, look: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+def distributed_map(loader: FaceLoader, look: Callable[[dict[str, Any]], T]) -> Iterator[T]:
     """What `look` finds in each batch of a loader that does not shuffle, in order, whichever process looked.
 
     Where the loader has a share of the faces, all processes of the launch must call this, and go through as much of it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fra_zoo.evaluate.base import EVALUATORS, Evaluator, Watch, create_evaluator, list_evaluators
+from fra_zoo.evaluate.evaluator import EVALUATORS, Evaluator, Watch, create_evaluator, list_evaluators
 
 
 def watched() -> dict[str, Watch]:

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from torch import nn
 
 from fra_zoo.config import fill_options
+from fra_zoo.config.fields import SIDE, checked
 from fra_zoo.fer.augmentation import list_augmentations
-from fra_zoo.fer.base import OBJECTIVES, Objective
+from fra_zoo.fer.objective import OBJECTIVES, Objective
 from fra_zoo.fer.tuning import Tuning
-from fra_zoo.fields import SIDE, checked
-from fra_zoo.votes import ferplus_targets
+from fra_zoo.labels.votes import ferplus_targets
 
 __all__ = ["Objective", "Tuning", "create_objective", "ferplus_targets", "list_augmentations", "list_objectives"]
 

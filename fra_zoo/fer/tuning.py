@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fra_zoo.config.fields import SHARE, WEIGHT, Options, option
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import SHARE, WEIGHT, Options, option
 
 
 @dataclass
@@ -14,7 +14,7 @@ class Tuning(Options):
 
     Attributes:
         linear: train the classifier alone; everything else is frozen, its norms in evaluation mode.
-        augmentation: a registered one instead of the objective's own (`fra_zoo.fer.augmentation`).
+        augmentation: a registered one instead of the objective's own (`fra_zoo.fer.augmentations.papers`).
         mixup: alpha of mixup (arXiv 1710.09412): faces of a batch are blended in pairs by a share from
             Beta(alpha, alpha), and so are their losses. 0 is off; 0.2 is usual.
         layer_decay: factor of the learning rate from each layer to the one below it (BEiT, arXiv 2106.08254 appendix

@@ -9,10 +9,10 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fra_zoo.evaluate.record import BY_GROUPS, PICTURE
 from fra_zoo.hub.run_facts import RunFacts
-from fra_zoo.methods.base import METHODS
-from fra_zoo.paths import shown
+from fra_zoo.io.paths import display_path
+from fra_zoo.io.weights import HEADS, LEFT_OUT
+from fra_zoo.methods.parts.method import METHODS
 from fra_zoo.task import FindsRegions
-from fra_zoo.weights import HEADS, LEFT_OUT
 
 _OPEN_LICENSES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0")
 _NAMES = {
@@ -35,7 +35,7 @@ _METRICS = {"accuracy": "accuracy", "macro_f1": "f1"}
 def write_card(facts: RunFacts, repo_id: str, folder: Path) -> None:
     """Write `README.md` beside the files that it speaks of."""
     text = f"---\n{_front_matter(facts, repo_id).to_yaml()}\n---\n\n{card_text(facts, repo_id, folder)}"
-    ModelCard(shown(text)).save(folder / "README.md")
+    ModelCard(display_path(text)).save(folder / "README.md")
 
 
 def _front_matter(facts: RunFacts, repo_id: str) -> ModelCardData:
@@ -217,7 +217,7 @@ def _limits(facts: RunFacts) -> str:
         "- An expression is not a feeling: the model says what annotators would call a face, not what one feels.",
         "- Annotators disagree, and so do datasets; numbers on one dataset do not carry over to another.",
         f"- The faces that it learned from are not balanced by age, gender, skin or culture, and {_groups(facts)}. Do "
-        "not use it to judge people, nor for hiring, policing, health or surveillance.",
+        "not use it to selector people, nor for hiring, policing, health or surveillance.",
         "- They are photos of real people, collected for research; the licence above is that of the photos, and the "
         "weights follow it.",
     ]

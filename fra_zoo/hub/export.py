@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.io.paths import display_path, output_folder
+from fra_zoo.io.weights import CONFIG, HEADS, HEADS_CONFIG
 from fra_zoo.labels import LabelSpace
 from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import PREPROCESSING, preprocessing_of
-from fra_zoo.paths import output_folder, shown
 from fra_zoo.views.spec import ViewSpec
-from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG
 
 
 def export_model(
@@ -75,13 +75,15 @@ def export_model(
     }
     plain = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     plain.pretrained_cfg = plain.default_cfg = _plain_cfg(model.pretrained_cfg) | own_cfg  # type: ignore[assignment]
-    model_config = {"label_names": [shown(name) for name in labels.classes]} if labels else {}
+    model_config = {"label_names": [display_path(name) for name in labels.classes]} if labels else {}
     try:
         timm.models.save_for_hf(plain, str(folder), model_config=model_config, safe_serialization=True)
         if tensors:
             save_file(tensors, folder / HEADS)
     except (OSError, SafetensorError) as error:
-        raise FraZooError(f"the export cannot be written to {shown(folder)} ({error}); free some disk space") from error
+        raise FraZooError(
+            f"the export cannot be written to {display_path(folder)} ({error}); free some disk space"
+        ) from error
     config = json.loads((folder / CONFIG).read_text())
     # transformers passes num_classes itself and fails on a second one (timm 1.0.31 always writes it).
     config.get("model_args", {}).pop("num_classes", None)

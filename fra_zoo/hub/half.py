@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from fra_zoo.io.paths import display_path
+from fra_zoo.io.weights import CONFIG, HEADS, WEIGHTS, read_safetensors
 from fra_zoo.models.finite import require_finite
-from fra_zoo.paths import shown
-from fra_zoo.weights import CONFIG, HEADS, WEIGHTS, read_safetensors
 
 
 def halve(folder: Path) -> None:
@@ -28,7 +28,7 @@ def halve(folder: Path) -> None:
             continue
         state = read_safetensors(file)
         small = {key: value.half() if _large(value) else value for key, value in state.items()}
-        require_finite(small, f"{shown(file)} in half precision")
+        require_finite(small, f"{display_path(file)} in half precision")
         save_file(small, file, {"format": "pt"})
     config = json.loads((folder / CONFIG).read_text())
     (folder / CONFIG).write_text(json.dumps(config | {"dtype": "float32"}, indent=2) + "\n")

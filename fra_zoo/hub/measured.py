@@ -10,12 +10,12 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.record import add_numbers
 from fra_zoo.hub.card import write_card
 from fra_zoo.hub.run_facts import read_facts
-from fra_zoo.paths import shown
-from fra_zoo.weights import CONFIG
+from fra_zoo.io.paths import display_path
+from fra_zoo.io.weights import CONFIG
 
 
 def add_measured(folder: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:
-    """Add numbers to a published folder's `results.json`, and write its card anew.
+    """Add numbers to a published folder's `results.json`, and write its card again.
 
     Args:
         folder: an export as it is published, such as one of `fra_zoo/models/pretrained`.
@@ -28,7 +28,9 @@ def add_measured(folder: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None
         >>> add_measured(folder, {"probe": {"dataset": "ferplus", "test_accuracy": 0.565}})
     """
     if not (folder / CONFIG).is_file():
-        raise FraZooError(f"{shown(folder)} is no export: it has no {CONFIG}; give a folder that publishing wrote")
+        raise FraZooError(
+            f"{display_path(folder)} is no export: it has no {CONFIG}; give a folder that publishing wrote"
+        )
     add_numbers(folder, numbers)
     rewrite_card(folder)
 

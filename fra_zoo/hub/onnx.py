@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.io.paths import display_path, output_file
 from fra_zoo.models.finite import require_finite
-from fra_zoo.models.preprocessing import clean_view, own_preprocessing
-from fra_zoo.paths import output_file, shown
+from fra_zoo.models.preprocessing import eval_view_of, own_preprocessing
 
 LARGEST_GAP = 1e-4
 _BATCHES = (1, 3)
@@ -39,7 +39,7 @@ def export_onnx(model: Any, file: str | Path) -> float:
         raise FraZooError(f"ONNX export needs {error.name}: pip install 'fra-zoo[onnx]'") from error
     require_finite(model.state_dict(), "the model is not exported")
     model = model.eval().to("cpu", memory_format=torch.contiguous_format)
-    view = clean_view(model)
+    view = eval_view_of(model)
     channels = 1 if view.photometric else 3
     making = file.with_name(file.name + ".making.onnx")
     try:
@@ -52,7 +52,9 @@ def export_onnx(model: Any, file: str | Path) -> float:
             )
         os.replace(making, file)
     except OSError as error:
-        raise FraZooError(f"{shown(file)} could not be written ({error.strerror or error}); give another") from error
+        raise FraZooError(
+            f"{display_path(file)} could not be written ({error.strerror or error}); give another"
+        ) from error
     finally:
         making.unlink(missing_ok=True)
     return gap

@@ -17,22 +17,22 @@ from typing import Any
 import timm
 from huggingface_hub import HfApi
 
+from fra_zoo.config.fields import places
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.record import PICTURE
-from fra_zoo.fields import places
-from fra_zoo.files import RESULTS, TRAINING, read_mapping
 from fra_zoo.hub.card import PICTURES, write_card
 from fra_zoo.hub.half import halve
 from fra_zoo.hub.run_facts import MONITORED, read_facts
 from fra_zoo.hub.some_heads import keep_heads
+from fra_zoo.io.files import RESULTS, TRAINING, read_mapping
+from fra_zoo.io.paths import display_path, is_place, user_path
+from fra_zoo.io.remote import PREFIX, fetch, hub_errors
+from fra_zoo.io.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_folder, read_safetensors
 from fra_zoo.methods import load_method
-from fra_zoo.methods.base import METHODS
+from fra_zoo.methods.parts.method import METHODS
 from fra_zoo.models import create_model
 from fra_zoo.models.finite import require_finite, require_finite_answer
-from fra_zoo.models.zoo import EMBEDDED
-from fra_zoo.paths import is_place, shown, user_path
-from fra_zoo.remote import PREFIX, fetch, hub_errors
-from fra_zoo.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_folder, read_safetensors
+from fra_zoo.models.zoo import BUNDLED
 
 
 def publish(
@@ -76,9 +76,9 @@ def publish(
             shutil.rmtree(staged, ignore_errors=True)
 
 
-def publish_embedded(organisation: str, *, private: bool = False, dry_run: bool = False) -> list[str]:
+def publish_bundled(organisation: str, *, private: bool = False, dry_run: bool = False) -> list[str]:
     """Publish every set of weights that comes with the package as `ORG/NAME.TAG`; see `publish`."""
-    found = [one.folder for tags in EMBEDDED.values() for one in tags.values()]
+    found = [one.folder for tags in BUNDLED.values() for one in tags.values()]
     if not found:
         raise FraZooError("no weights come with the package yet; publish a run: fra-zoo publish RUN --repo ORG/NAME")
     return [publish(one, f"{organisation}/{one.name}", private=private, dry_run=dry_run) for one in found]
@@ -92,7 +92,9 @@ def stage(
     export = export_folder(run)
     for name in (CONFIG, WEIGHTS):
         if not (export / name).is_file():
-            raise FraZooError(f"{shown(run)} is no export and no run folder: it has no {name}; give a folder of a run")
+            raise FraZooError(
+                f"{display_path(run)} is no export and no run folder: it has no {name}; give a folder of a run"
+            )
     for name in (CONFIG, WEIGHTS, HEADS, HEADS_CONFIG):
         if (export / name).is_file():
             shutil.copyfile(export / name, folder / name)
@@ -121,8 +123,8 @@ def _refuse_places(heads: Path) -> None:
         value = str(about["options"].get(name, ""))
         if is_place(value, place=True):
             raise FraZooError(
-                f"{shown(heads)}: {name} {shown(value)} is a folder of this machine, which others do not have; upload "
-                "it to the Hub and write its name there"
+                f"{display_path(heads)}: {name} {display_path(value)} is a folder of this machine, which others do not "
+                "have; upload it to the Hub and write its name there"
             )
 
 
@@ -137,8 +139,8 @@ def _hold_no_path(folder: Path, run: Path) -> None:
         )
         if found is not None:
             raise FraZooError(
-                f"{file.name} of {shown(run)} names the folder {found} of this machine, which is not published; run "
-                "its command again with --resume auto, which writes it anew, or take the path out"
+                f"{file.name} of {display_path(run)} names the folder {found} of this machine, which is not published; "
+                "run its command again with --resume auto, which writes it again, or take the path out"
             )
 
 
@@ -148,7 +150,7 @@ def _readable(value: Any) -> Any:
         return {_readable(key): _readable(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_readable(one) for one in value]
-    return shown(value) if isinstance(value, str) else value
+    return display_path(value) if isinstance(value, str) else value
 
 
 def _check(folder: Path) -> None:

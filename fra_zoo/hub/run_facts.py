@@ -9,9 +9,9 @@ from typing import Any
 
 from fra_zoo.evaluate.record import MEASURED
 from fra_zoo.evaluate.watching import panel_of
-from fra_zoo.files import RESULTS, TRAINING, read_mapping, read_rows
-from fra_zoo.paths import public
-from fra_zoo.weights import CONFIG, HEADS_CONFIG
+from fra_zoo.io.files import RESULTS, TRAINING, read_mapping, read_rows
+from fra_zoo.io.paths import public
+from fra_zoo.io.weights import CONFIG, HEADS_CONFIG
 
 MONITORED = "monitored"  # of training.json in a published folder, which has no metrics.jsonl
 

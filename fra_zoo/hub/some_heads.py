@@ -9,8 +9,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.files import read_mapping
-from fra_zoo.weights import HEADS, HEADS_CONFIG, LEFT_OUT, read_safetensors
+from fra_zoo.io.files import read_mapping
+from fra_zoo.io.weights import HEADS, HEADS_CONFIG, LEFT_OUT, read_safetensors
 
 
 def keep_heads(folder: Path, names: Sequence[str]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fra_zoo.distributed import sum_across_processes, world_size
+from fra_zoo.runtime.distributed import sum_across_processes, world_size
 
 
-class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
+class GatheredBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch norm whose statistics are those of the joined batch, on the CPU (gloo) as on GPUs (NCCL).
 
     `torch.nn.SyncBatchNorm` refuses the CPU. Here the statistics go through a differentiable sum, so two processes
@@ -70,16 +70,16 @@ def fold_into_linear(
     return head * scale, head @ (bias - scale * mean)
 
 
-def join_batch_norms(module: nn.Module) -> nn.Module:
-    """Make every batch norm of `module` a `JoinedBatchNorm`, in place; parameters, buffers and their names are kept.
+def gather_batch_norms(module: nn.Module) -> nn.Module:
+    """Make every batch norm of `module` a `GatheredBatchNorm`, in place; parameters, buffers and their names are kept.
 
     timm's `BatchNormAct2d` carries its activation (and drop) along: the joined norm takes both over.
     """
     for name, child in module.named_children():
-        if isinstance(child, JoinedBatchNorm) or not isinstance(child, nn.modules.batchnorm._BatchNorm):
-            join_batch_norms(child)
+        if isinstance(child, GatheredBatchNorm) or not isinstance(child, nn.modules.batchnorm._BatchNorm):
+            gather_batch_norms(child)
             continue
-        joined = JoinedBatchNorm(
+        joined = GatheredBatchNorm(
             child.num_features, child.eps, child.momentum, child.affine, child.track_running_stats
         ).train(child.training)
         for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):

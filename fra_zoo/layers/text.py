@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import user_path
+from fra_zoo.io.paths import user_path
 
 LENGTH = 77
 BYTES = "bytes"

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fra_zoo.distributed import gather_across_processes, gather_constant, process_rank
+from fra_zoo.runtime.distributed import gather_across_processes, gather_no_grad, process_rank
 
 
 def queue_info_nce(
@@ -28,7 +28,7 @@ def batch_info_nce(q: Float[Tensor, "b d"], k: Float[Tensor, "b d"], temperature
     Keys take no gradient. Source: MoCo v3 (arXiv 2104.02057) algorithm 1; the factor makes the gradient's size depend
     less on the temperature.
     """
-    keys = gather_constant(F.normalize(k, dim=1))
+    keys = gather_no_grad(F.normalize(k, dim=1))
     logits = F.normalize(q, dim=1) @ keys.T / temperature
     return 2.0 * temperature * F.cross_entropy(logits, _own_rows(logits))
 

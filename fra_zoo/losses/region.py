@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fra_zoo.distributed import mean_across_processes
+from fra_zoo.runtime.distributed import mean_across_processes
 
 
 def region_similarity(q: Float[Tensor, "b n d"], f: Float[Tensor, "b d h w"]) -> Float[Tensor, "b n h w"]:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fra_zoo.distributed import sum_across_processes, world_size
+from fra_zoo.runtime.distributed import sum_across_processes, world_size
 
 
 @torch.no_grad()

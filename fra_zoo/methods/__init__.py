@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from torch import nn
 
+from fra_zoo.config.fields import SIDE, checked
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import SIDE, checked
-from fra_zoo.methods.base import METHODS, Method
-from fra_zoo.methods.building import build_method
-from fra_zoo.methods.loading import load_method
+from fra_zoo.methods.parts.building import build_method
+from fra_zoo.methods.parts.loading import load_method
+from fra_zoo.methods.parts.method import METHODS, Method
 from fra_zoo.models.zoo import ZOO
 
 __all__ = ["Method", "create_method", "list_methods", "load_method"]

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from fra_zoo.devices import full_precision
-from fra_zoo.fields import PROBABILITY, WIDTH, option
+from fra_zoo.config.fields import PROBABILITY, WIDTH, option
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import MLPHead
 from fra_zoo.losses.cosine import cosine_distance
-from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.optim import OptimConfig
+from fra_zoo.methods.parts.method import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.runtime.devices import full_precision
 from fra_zoo.task import Batch
 
 

@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fra_zoo.devices import full_precision
-from fra_zoo.distributed import mean_across_processes
-from fra_zoo.fields import POSITIVE, PROBABILITY, SHARE, WEIGHT, WIDTH, Range, option
+from fra_zoo.config.fields import POSITIVE, PROBABILITY, SHARE, WEIGHT, WIDTH, Range, option
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.vit import take_any_size
 from fra_zoo.losses.distillation import cross_view_entropy
-from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.optim import OptimConfig
+from fra_zoo.methods.parts.method import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.runtime.devices import full_precision
+from fra_zoo.runtime.distributed import mean_across_processes
 from fra_zoo.task import Batch
 from fra_zoo.views.operations.color_jitter import ColorJitter
 from fra_zoo.views.operations.gaussian_blur import blur

@@ -17,16 +17,16 @@ from jaxtyping import Float, Int
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from fra_zoo.devices import full_precision
+from fra_zoo.config.fields import DEPTH, SHARE, WEIGHT, WIDTH, option
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import DEPTH, SHARE, WEIGHT, WIDTH, option
 from fra_zoo.layers.masking import BLOCK_DRAWS, block_patches, take_patches
 from fra_zoo.layers.text import BYTES, TextTower, cut_tokens, load_codebook, load_tokenizer
 from fra_zoo.layers.vit import ViTTokens
 from fra_zoo.losses.contrastive import clip_loss
 from fra_zoo.losses.pixels import normalise_patches, patchify
-from fra_zoo.methods.base import METHODS, Method, MethodConfig
-from fra_zoo.optim import OptimConfig
+from fra_zoo.methods.parts.method import METHODS, Method, MethodConfig
+from fra_zoo.runtime.devices import full_precision
 from fra_zoo.task import Batch
 from fra_zoo.views.operations.horizontal_flip import HorizontalFlip
 from fra_zoo.views.operations.normalize import Normalize

@@ -16,10 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fra_zoo.devices import full_precision
-from fra_zoo.distributed import mean_across_processes
+from fra_zoo.config.fields import DEPTH, POSITIVE, PROBABILITY, WEIGHT, WIDTH, option
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import DEPTH, POSITIVE, PROBABILITY, WEIGHT, WIDTH, option
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import MLPHead, apply_per_pixel, apply_per_region
 from fra_zoo.layers.region_decoder import RegionDecoder
@@ -36,10 +35,11 @@ from fra_zoo.losses.region import (
     relation_cross_entropy,
 )
 from fra_zoo.losses.sinkhorn import sinkhorn_across, sinkhorn_within
-from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.optim import OptimConfig
+from fra_zoo.methods.parts.method import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.runtime.devices import full_precision
+from fra_zoo.runtime.distributed import mean_across_processes
 from fra_zoo.task import Batch
-from fra_zoo.views.places import carry
+from fra_zoo.views.transforms import resample
 
 PROTOTYPE_MOMENTUM = 0.9
 
@@ -267,7 +267,7 @@ class FRA(MomentumMethod):
             teacher, weight = teachers[here], None
             if config.tie_views:
                 there = 1 - here
-                teacher, inside = carry(teachers[there], _place(batch, here), _place(batch, there))
+                teacher, inside = resample(teachers[there], _transform(batch, here), _transform(batch, there))
                 weight = cells_within(inside)
             student = _rows(view.similarity)
             loss = loss + relation_cross_entropy(student, _rows(teacher), config.student_temperature, weight)
@@ -290,10 +290,10 @@ def _rows(maps: Float[Tensor, "b n h w"]) -> Float[Tensor, "pixels n"]:
     return maps.permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def _place(batch: Batch, view: int) -> Tensor:
-    if "places" not in batch:
+def _transform(batch: Batch, view: int) -> Tensor:
+    if "transforms" not in batch:
         raise FraZooError(
-            "fra ties regions across the views and needs batch['places'] (fra_zoo.views.apply.place_views); "
-            "without them give tie_views=False"
+            "fra ties regions across the views and needs batch['transforms'] (fra_zoo.views.apply); without "
+            " them give tie_views=False"
         )
-    return batch["places"][view]
+    return batch["transforms"][view]

@@ -15,15 +15,15 @@ from jaxtyping import Float, Int
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from fra_zoo.devices import full_precision
+from fra_zoo.config.fields import DEPTH, SHARE, WIDTH, option
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import DEPTH, SHARE, WIDTH, option
 from fra_zoo.layers.masking import shuffled_patches, take_patches
 from fra_zoo.layers.positions import sincos_positions
 from fra_zoo.layers.vit import ViTTokens, fix_positions, freeze, init_xavier, need_vit
 from fra_zoo.losses.pixels import hidden_error, normalise_patches, patchify
-from fra_zoo.methods.base import METHODS, Method, MethodConfig
-from fra_zoo.optim import OptimConfig
+from fra_zoo.methods.parts.method import METHODS, Method, MethodConfig
+from fra_zoo.runtime.devices import full_precision
 from fra_zoo.task import Batch
 from fra_zoo.views.operations.horizontal_flip import HorizontalFlip
 from fra_zoo.views.operations.normalize import Normalize

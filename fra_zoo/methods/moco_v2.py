@@ -12,15 +12,15 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from fra_zoo.devices import full_precision
-from fra_zoo.distributed import gather_constant, process_rank, world_size
+from fra_zoo.config.fields import COUNT, POSITIVE, PROBABILITY, WIDTH, option
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import COUNT, POSITIVE, PROBABILITY, WIDTH, option
 from fra_zoo.layers.features import DenseFeatures
-from fra_zoo.layers.norm import JoinedBatchNorm
+from fra_zoo.layers.norm import GatheredBatchNorm
 from fra_zoo.losses.contrastive import queue_info_nce
-from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.optim import OptimConfig
+from fra_zoo.methods.parts.method import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.runtime.devices import full_precision
+from fra_zoo.runtime.distributed import gather_no_grad, process_rank, world_size
 from fra_zoo.task import Batch
 from fra_zoo.views.operations.color_jitter import ColorJitter
 from fra_zoo.views.operations.gaussian_blur import blur
@@ -118,12 +118,12 @@ class MoCoV2(MomentumMethod):
         k = self._keys(key_view, batch["shuffle"], groups)
         loss = queue_info_nce(q, k, self.queue.clone(), self.config.temperature)
         if self.training:
-            self._enqueue(gather_constant(k))
+            self._enqueue(gather_no_grad(k))
         return {"loss": loss, "features": pooled.detach()}
 
     def _groups(self) -> int:
         apart = any(
-            isinstance(m, nn.modules.batchnorm._BatchNorm) and not isinstance(m, JoinedBatchNorm)
+            isinstance(m, nn.modules.batchnorm._BatchNorm) and not isinstance(m, GatheredBatchNorm)
             for m in self.online.modules()
         )
         if not apart or not self.training:
@@ -134,12 +134,12 @@ class MoCoV2(MomentumMethod):
     def _keys(self, views: Tensor, shuffle: Tensor, groups: int) -> Tensor:
         """Keys of the views, each through a batch norm group that its query was not in."""
         size = len(views)
-        order = gather_constant(shuffle).argsort()
+        order = gather_no_grad(shuffle).argsort()
         start = process_rank() * size
         own = slice(start, start + size)
-        shuffled = gather_constant(views)[order[own]].contiguous(memory_format=torch.channels_last)
+        shuffled = gather_no_grad(views)[order[own]].contiguous(memory_format=torch.channels_last)
         keys = torch.cat([k for _, k in self.target_outputs(list(shuffled.chunk(groups)))])
-        return gather_constant(keys)[order.argsort()[own]]
+        return gather_no_grad(keys)[order.argsort()[own]]
 
     @torch.no_grad()
     def _enqueue(self, keys: Tensor) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fra_zoo.devices import full_precision
-from fra_zoo.fields import POSITIVE, PROBABILITY, SHARE, WIDTH, option
+from fra_zoo.config.fields import POSITIVE, PROBABILITY, SHARE, WIDTH, option
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.layers.features import DenseFeatures
 from fra_zoo.layers.mlp import DeepMLP
 from fra_zoo.layers.vit import fix_positions, freeze, init_xavier, is_vit
 from fra_zoo.losses.contrastive import batch_info_nce
-from fra_zoo.methods.base import METHODS, MomentumConfig, MomentumMethod
-from fra_zoo.optim import OptimConfig
+from fra_zoo.methods.parts.method import METHODS, MomentumConfig, MomentumMethod
+from fra_zoo.runtime.devices import full_precision
 from fra_zoo.task import Batch
 
 RESNET = OptimConfig(

@@ -12,14 +12,14 @@ from typing import Any
 import timm
 from torch import nn
 
-from fra_zoo.broken_files import read_json
 from fra_zoo.errors import FraZooError
+from fra_zoo.io.diagnosis import read_json
+from fra_zoo.io.paths import display_path
+from fra_zoo.io.remote import PREFIX, fetch, hub_errors
+from fra_zoo.io.weights import CONFIG, WEIGHTS, export_folder, load_into, read_safetensors
 from fra_zoo.models import zoo as _zoo
 from fra_zoo.models.build import check_name
 from fra_zoo.models.preprocessing import PREPROCESSING
-from fra_zoo.paths import shown
-from fra_zoo.remote import PREFIX, fetch, hub_errors
-from fra_zoo.weights import CONFIG, WEIGHTS, export_folder, load_into, read_safetensors
 
 _LOCAL = "local-dir:"
 
@@ -101,8 +101,8 @@ def load_weights(model: Any, file: str | Path, *, fresh_classifier: bool = False
         key = next(key for key in needs if key not in state or state[key].shape != own[key].shape)
         why = f"{key} is {tuple(state[key].shape)}" if key in state else f"{key} is missing"
         raise FraZooError(
-            f"{shown(file)} has no classifier of {model.num_classes} classes ({why}), and a fresh one answers at "
-            "random; give num_classes=0 for the backbone alone, or num_classes=N for a classifier to train"
+            f"{display_path(file)} has no classifier of {model.num_classes} classes ({why}), and a fresh one answers "
+            "at random; give num_classes=0 for the backbone alone, or num_classes=N for a classifier to train"
         )
     model.classifier_loaded = bool(needs) and fits
 

@@ -13,7 +13,7 @@ from timm.models.resnet import ResNet
 from torch import nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import shown
+from fra_zoo.io.paths import display_path
 
 PLACES = ("hf-hub:", "local-dir:")
 
@@ -22,7 +22,7 @@ def check_name(name: str) -> None:
     """Raise `FraZooError` if timm and the zoo have no such model, with the nearest names or where it may be."""
     if name.startswith(PLACES) or (":" not in name and is_model(split_model_name_tag(name)[0])):
         return
-    raise FraZooError(f"unknown model '{shown(name)[:100]}'; {_place(name) or _nearest_models(name)}")
+    raise FraZooError(f"unknown model '{display_path(name)[:100]}'; {_place(name) or _nearest_models(name)}")
 
 
 def _place(name: str) -> str:
@@ -31,7 +31,7 @@ def _place(name: str) -> str:
     if address:
         return f"for a repository of the Hub write 'hf-hub:{address[1]}'"
     if 0 < len(name) < 255 and ":" not in name and Path(name).is_dir():
-        return f"for a run folder or an export write 'local-dir:{shown(name)[:100]}'"
+        return f"for a run folder or an export write 'local-dir:{display_path(name)[:100]}'"
     if Path(name).suffix in (".safetensors", ".pth", ".pt", ".bin", ".ckpt"):
         return "for a file of weights give the architecture's name and checkpoint_path=FILE"
     if re.fullmatch(r"[\w.-]+/[\w.-]+(@\S+)?", name):

@@ -32,7 +32,7 @@ def load_size(model: nn.Module, image_size: int) -> int:
     return own_preprocessing(model).get("load_size") or image_size
 
 
-def clean_view(model: nn.Module, image_size: int | None = None) -> ViewSpec:
+def eval_view_of(model: nn.Module, image_size: int | None = None) -> ViewSpec:
     """The view of evaluation: size, crop, filter and normalisation of a timm model's configuration.
 
     Args:

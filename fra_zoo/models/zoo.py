@@ -15,14 +15,14 @@ from timm.models import PretrainedCfg, generate_default_cfgs, is_model, model_en
 from torch import nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.files import read_mapping
+from fra_zoo.io.files import read_mapping
+from fra_zoo.io.remote import PREFIX, fetch
+from fra_zoo.io.weights import CONFIG, WEIGHTS, read_safetensors
+from fra_zoo.models.bundled import BundledWeights, bundled, bundled_names
 from fra_zoo.models.dmue_resnet import DMUE_STRUCTURE, dmue_resnet18
-from fra_zoo.models.embedded import Embedded, embedded, embedded_names
 from fra_zoo.models.preprocessing import PREPROCESSING
 from fra_zoo.models.vgg13 import VGG13_STRUCTURE, ferplus_vgg13
-from fra_zoo.remote import PREFIX, fetch
 from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD
-from fra_zoo.weights import CONFIG, WEIGHTS, read_safetensors
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ ZOO: dict[str, Entry] = {
         preprocessing={"photometric": True, "load_size": 48},
     ),
 }
-EMBEDDED: dict[str, dict[str, Embedded]] = {name: embedded(name) for name in dict.fromkeys([*ZOO, *embedded_names()])}
+BUNDLED: dict[str, dict[str, BundledWeights]] = {
+    name: bundled(name) for name in dict.fromkeys([*ZOO, *bundled_names()])
+}
 
 _STRUCTURE = ("first_conv", "classifier", "pool_size", "fixed_input_size")
 
@@ -105,7 +107,7 @@ def _complete(entry: Entry, cfg: dict[str, Any]) -> dict[str, Any]:
 
 def _from_weights(name: str) -> Entry | None:
     """The entry of a name that only its weights speak of; None, and a line, if timm lacks what they are of."""
-    first = next(iter(EMBEDDED[name].values()))
+    first = next(iter(BUNDLED[name].values()))
     architecture = first.config.get("architecture", "")
     if not is_model(architecture):
         _log.warning("weights %s are of '%s', which timm does not have; left out", first.folder.name, architecture)
@@ -113,13 +115,13 @@ def _from_weights(name: str) -> Entry | None:
     return Entry(architecture, cfg={key: value for key, value in first.cfg.items() if key != "file"})
 
 
-ZOO |= {name: entry for name in EMBEDDED if name not in ZOO and (entry := _from_weights(name))}
+ZOO |= {name: entry for name in BUNDLED if name not in ZOO and (entry := _from_weights(name))}
 
 
 def _all_cfgs(name: str, entry: Entry) -> dict[str, dict[str, Any]]:
     """The configuration of each set of weights; without any, that of the architecture."""
     own = _complete(entry, entry.cfg)
-    return {f"{name}.{tag}": {**own, **one.cfg} for tag, one in EMBEDDED[name].items()} or {name: own}
+    return {f"{name}.{tag}": {**own, **one.cfg} for tag, one in BUNDLED[name].items()} or {name: own}
 
 
 default_cfgs = generate_default_cfgs(
@@ -139,42 +141,42 @@ def source(name: str) -> str | None:
     base, _, tag = name.partition(".")
     if base not in ZOO:
         return None
-    tag = tag or next(iter(EMBEDDED[base]), "")
+    tag = tag or next(iter(BUNDLED[base]), "")
     organisation = os.environ.get("FRA_ZOO_ORG")
     if organisation:
         return f"hf-hub:{organisation}/{base}{'.' if tag else ''}{tag}"
-    if tag in EMBEDDED[base]:
-        return f"local-dir:{EMBEDDED[base][tag].folder}"
+    if tag in BUNDLED[base]:
+        return f"local-dir:{BUNDLED[base][tag].folder}"
     raise _no_tag(base, tag) if tag else _no_weights(base)
 
 
 def list_zoo(pattern: str = "*", pretrained: bool = False) -> list[str]:
     """Names of the zoo that match a shell pattern; with `pretrained`, `name.tag` of the weights that there are."""
-    names = [f"{name}.{tag}" for name in ZOO for tag in EMBEDDED[name]] if pretrained else ZOO
+    names = [f"{name}.{tag}" for name in ZOO for tag in BUNDLED[name]] if pretrained else ZOO
     return sorted(name for name in names if fnmatch(name, pattern))
 
 
 def classifiers() -> list[str]:
     """Weights that come with the package and name expressions, as `name.tag`; the first is the default."""
-    return [f"{name}.{tag}" for name in ZOO for tag, one in EMBEDDED[name].items() if one.labels]
+    return [f"{name}.{tag}" for name in ZOO for tag, one in BUNDLED[name].items() if one.labels]
 
 
 def backbones() -> list[str]:
     """Weights that come with the package and have no classifier, as `name.tag`; the first is the default."""
-    return [f"{name}.{tag}" for name in ZOO for tag, one in EMBEDDED[name].items() if not one.labels]
+    return [f"{name}.{tag}" for name in ZOO for tag, one in BUNDLED[name].items() if not one.labels]
 
 
-def packaged(name: str) -> Embedded:
+def packaged(name: str) -> BundledWeights:
     """The weights in the package that are called `name.tag`, wherever those of the Hub are; `FraZooError` if none."""
     base, _, tag = name.partition(".")
-    if tag not in EMBEDDED.get(base, {}):
+    if tag not in BUNDLED.get(base, {}):
         known = ", ".join(list_zoo(pretrained=True)) or "none"
         raise FraZooError(f"no weights '{name}' come with the package; with weights there are: {known}")
-    return EMBEDDED[base][tag]
+    return BUNDLED[base][tag]
 
 
 def _no_tag(name: str, tag: str) -> FraZooError:
-    tags = ", ".join(EMBEDDED[name])
+    tags = ", ".join(BUNDLED[name])
     return FraZooError(f"{name} has no tag '{tag}'; {f'known: {tags}' if tags else 'it has no weights yet'}")
 
 
@@ -187,19 +189,19 @@ def _no_weights(name: str) -> FraZooError:
     )
 
 
-def _weights(name: str, tag: str) -> Embedded:
+def _weights(name: str, tag: str) -> BundledWeights:
     """Where timm finds the weights of a name: on the Hub where an organisation is set, else in the package; checked."""
     place = source(f"{name}.{tag}" if tag else name)
     assert place is not None
     folder = fetch(place) if place.startswith(PREFIX) else Path(place.removeprefix("local-dir:"))
     read_safetensors(folder / WEIGHTS)  # says what is damaged
-    return Embedded(folder, read_mapping(folder / CONFIG))
+    return BundledWeights(folder, read_mapping(folder / CONFIG))
 
 
 def _entry_point(name: str, entry: Entry) -> Callable[..., nn.Module]:
     def build(pretrained: bool = False, pretrained_cfg: Any = None, **kwargs: Any) -> nn.Module:
         if pretrained_cfg is None or isinstance(pretrained_cfg, str):
-            tag = pretrained_cfg or next(iter(EMBEDDED[name]), "")
+            tag = pretrained_cfg or next(iter(BUNDLED[name]), "")
             if pretrained:
                 weights = _weights(name, tag)
                 kwargs = {**weights.model_args, **kwargs}

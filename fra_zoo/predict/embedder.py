@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import torch
 
+from fra_zoo.config.fields import COUNT, MARGIN, checked
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import COUNT, MARGIN, checked
 from fra_zoo.models.zoo import backbones
 from fra_zoo.predict.face_model import FaceModel, load_model
-from fra_zoo.predict.pace import Every
+from fra_zoo.predict.frame_stride import Every
 from fra_zoo.predict.results import Embeddings
-from fra_zoo.predict.tables import arrow_table
+from fra_zoo.predict.table_files import arrow_table
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -10,19 +10,19 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fra_zoo.devices import autocast_for
-from fra_zoo.fields import Range, checked
+from fra_zoo.config.fields import Range, checked
+from fra_zoo.io.paths import display_path, user_path
+from fra_zoo.io.remote import PREFIX
 from fra_zoo.models import create_model
 from fra_zoo.models.finite import require_finite, require_finite_answer
-from fra_zoo.models.preprocessing import clean_view, load_size, own_preprocessing
-from fra_zoo.paths import shown, user_path
+from fra_zoo.models.preprocessing import eval_view_of, load_size, own_preprocessing
 from fra_zoo.predict.detectors import make_detector
 from fra_zoo.predict.faces import FaceFinder
 from fra_zoo.predict.frame import Frame
-from fra_zoo.predict.pace import Every
+from fra_zoo.predict.frame_stride import Every
 from fra_zoo.predict.results import EmbeddedFace, Embeddings
 from fra_zoo.predict.sources import Wanted, frames
-from fra_zoo.remote import PREFIX
+from fra_zoo.runtime.devices import autocast_for
 from fra_zoo.views.apply import make_views
 from fra_zoo.views.spec import ViewSpec
 
@@ -57,9 +57,9 @@ class FaceModel:
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model: Any = model.to(self.device, memory_format=torch.channels_last)
-        require_finite(self.model.state_dict(), f"model '{shown(name)}'")
-        require_finite_answer(self.model, f"model '{shown(name)}'")
-        self.view = clean_view(self.model)
+        require_finite(self.model.state_dict(), f"model '{display_path(name)}'")
+        require_finite_answer(self.model, f"model '{display_path(name)}'")
+        self.view = eval_view_of(self.model)
         own = own_preprocessing(self.model)
         self.finder = FaceFinder(
             make_detector(detector),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.predict.crop import cut
-from fra_zoo.predict.detectors.base import Chosen, Found
+from fra_zoo.predict.detector import Chosen, Found
 from fra_zoo.predict.frame import Frame, one_line
 
 

@@ -12,8 +12,8 @@ import PIL.ImageFont
 import torch
 from numpy.typing import NDArray
 
-from fra_zoo.plot import COLOURS, overlay
 from fra_zoo.predict.results import Face, Prediction
+from fra_zoo.viz.plots import COLOURS, overlay
 
 _TILE = 224
 
@@ -21,7 +21,7 @@ _TILE = 224
 def annotate(pixels: NDArray[np.uint8], prediction: Prediction, *, regions: bool = True) -> NDArray[np.uint8]:
     """The photo (h, w, 3) with a box and a name for each face, and its regions tinted where there are heatmaps.
 
-    The name of a face of a film begins with the number of its track.
+    The name of a face of a video begins with the number of its track.
     """
     pixels = pixels.copy()
     for face in prediction.faces:

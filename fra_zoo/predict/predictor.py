@@ -10,24 +10,24 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fra_zoo.devices import autocast_for
+from fra_zoo.config.fields import COUNT, MARGIN, WEIGHT, Range, checked
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import COUNT, MARGIN, WEIGHT, Range, checked
+from fra_zoo.io.paths import display_path
 from fra_zoo.methods import load_method
 from fra_zoo.models.answer import class_probabilities
 from fra_zoo.models.build import check_name
 from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import averages_flip
 from fra_zoo.models.zoo import ZOO, classifiers
-from fra_zoo.paths import shown
+from fra_zoo.predict.appearance import appearance, capture_features
 from fra_zoo.predict.face_model import FaceModel, load_model, named_place
 from fra_zoo.predict.faces import Seen
 from fra_zoo.predict.frame import Frame
-from fra_zoo.predict.looks import listening, looks
-from fra_zoo.predict.pace import Every
+from fra_zoo.predict.frame_stride import Every
 from fra_zoo.predict.results import Face, Prediction
 from fra_zoo.predict.sources import Wanted, frames
 from fra_zoo.predict.tracks import SMOOTH, Tracker
+from fra_zoo.runtime.devices import autocast_for
 
 NO_EXPRESSIONS = "model '{}' names no expressions: give a fine-tuned run, or a published classifier"
 
@@ -69,18 +69,18 @@ class Predictor(FaceModel):
         model = str(default_classifier() if model is None else model)
         require_expressions(model)
         loaded = load_model(model)
-        self.labels: tuple[str, ...] = tuple(map(shown, loaded.pretrained_cfg.get("label_names") or ()))
+        self.labels: tuple[str, ...] = tuple(map(display_path, loaded.pretrained_cfg.get("label_names") or ()))
         if len(set(self.labels)) != loaded.num_classes or not self.labels:
-            raise FraZooError(NO_EXPRESSIONS.format(shown(model)))
+            raise FraZooError(NO_EXPRESSIONS.format(display_path(model)))
         if not loaded.classifier_loaded:
-            raise FraZooError(f"model '{shown(model)}' has no trained classifier: give a fine-tuned run")
+            raise FraZooError(f"model '{display_path(model)}' has no trained classifier: give a fine-tuned run")
         super().__init__(
             loaded, model, detector=detector, margin=margin, align=align, batch_size=batch_size, device=device
         )
         self.flip_average = averages_flip(self.model) if flip_average is None else flip_average
         self.method: Any = None if regions is None else load_method(regions).to(self.device)
         if self.method is not None:
-            require_finite(self.method.state_dict(), f"regions '{shown(str(regions))}'")
+            require_finite(self.method.state_dict(), f"regions '{display_path(str(regions))}'")
 
     @property
     def fingerprint(self) -> str:
@@ -103,7 +103,7 @@ class Predictor(FaceModel):
     ) -> Iterator[Prediction]:
         """Predictions as they are made, in order, in constant memory; faces of several frames share a pass.
 
-        Faces of a film are followed: each has a `track`, over which its probabilities are smoothed.
+        Faces of a video are followed: each has a `track`, over which its probabilities are smoothed.
 
         Args:
             source: see `fra_zoo.predict.sources.frames`, and there for `skip`, `every` and `wanted`.
@@ -140,9 +140,9 @@ class Predictor(FaceModel):
         images = torch.stack(crops)
         parts, seen = [], []
         for part in images.split(self.batch_size):
-            with listening(self.model) as heard:
+            with capture_features(self.model) as heard:
                 parts.append(self.probabilities(part))
-            seen += [looks(heard[0])] if heard else []  # a mirror image is heard after the face itself
+            seen += [appearance(heard[0])] if heard else []  # a mirror image is heard after the face itself
         maps = None
         if self.method is not None:
             maps = torch.cat([self._heatmaps(part) for part in images.split(self.batch_size)])
@@ -156,7 +156,7 @@ class Predictor(FaceModel):
 
     @torch.no_grad()
     def _heatmaps(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b n i j"]:
-        return cast(Tensor, self.method.regions(self.see(faces, self.method.views[0].clean()))).float().cpu()
+        return cast(Tensor, self.method.regions(self.see(faces, self.method.views[0].eval_view()))).float().cpu()
 
 
 def default_classifier() -> str:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from jaxtyping import Float
 from torch import Tensor
 
-from fra_zoo.paths import shown
+from fra_zoo.io.paths import display_path
 
 Box = tuple[int, int, int, int]
 
@@ -23,8 +23,8 @@ class Face:
         probabilities: of each expression, by name; they sum to 1.
         score: how sure the detector is, from 0 to 1, or None.
         heatmaps: (regions, h, w) over the box, or None; they sum to 1 over the regions.
-        track: in a film, the number of the face, from 0; the same face has it in every frame. Else None.
-        look: in a film, what it looks like to the classifier (`fra_zoo.predict.looks`), or None.
+        track: in a video, the number of the face, from 0; the same face has it in every frame. Else None.
+        look: in a video, what it looks like to the classifier (`fra_zoo.predict.appearance`), or None.
     """
 
     box: Box
@@ -110,10 +110,10 @@ class FacesOf(Generic[F]):
         """One flat row a face, as tables have it.
 
         An image without a face, and one with an error, has a row with empty face columns. Names that are no UTF-8 are
-        written so that they can be read (`fra_zoo.paths.shown`).
+        written so that they can be read (`fra_zoo.io.paths.shown`).
         """
-        head = {"source": shown(self.source), "frame": self.frame, "seconds": self.seconds}
-        error = None if self.error is None else shown(self.error)
+        head = {"source": display_path(self.source), "frame": self.frame, "seconds": self.seconds}
+        error = None if self.error is None else display_path(self.error)
         without = [{**head, "face": None, "error": error}] if error or not self.faces else []
         return without + [
             {**head, "face": number, **face.columns(), "error": None} for number, face in enumerate(self.faces)

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fra_zoo.data.opening import SUFFIXES, open_rgb
-from fra_zoo.data.walk import walk
+from fra_zoo.data.disk.walk import walk
+from fra_zoo.data.pixels.opening import SUFFIXES, open_rgb
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import shown, user_path
+from fra_zoo.io.paths import display_path, user_path
 from fra_zoo.predict.frame import Frame, Pending, Pixels, Stamp, one_line, stamp_of
-from fra_zoo.predict.pace import Every, pace
+from fra_zoo.predict.frame_stride import Every, frame_stride
 from fra_zoo.predict.video import VIDEOS, video_frames
 
 _FORMS = "give a path, bytes, a file, an image, an array, a tensor, or a list of these"
@@ -41,14 +41,14 @@ def frames(source: Any, *, skip: int = 0, every: Every = 1, wanted: Wanted | Non
             (h, w, 3) or (b, h, w, 3), uint8 RGB; tensor (3, h, w) or (b, 3, h, w), uint8 or from 0 to 1; or a list or
             an iterator of these. What a folder holds besides images is left out, and logged.
         skip: leave out so many images or frames.
-        every: which frames of a video: 5 is every fifth, "0.5s" one every half second (`fra_zoo.predict.pace`).
+        every: which frames of a video: 5 is every fifth, "0.5s" one every half second (`fra_zoo.predict.frame_stride`).
         wanted: asked for every image, before it is read, with its source, its number in a video and its file's stamp.
 
     Raises:
         FraZooError: if the path does not exist, or the source is none of these. In a list, a path that does not exist
             is a frame with an error.
     """
-    pace(every)  # what it cannot be is said for photos too
+    frame_stride(every)  # what it cannot be is said for photos too
     for place, pending in enumerate(_pending(source, every)):
         if place >= skip and (wanted is None or wanted(pending.source, pending.number, pending.stamp)):
             yield pending.load()
@@ -62,8 +62,8 @@ def source_path(source: str | os.PathLike[str]) -> Path:
     """
     path = user_path(source, "the photo, folder or video")
     if not os.path.exists(path):
-        mend = "download it first" if "://" in str(source) else "give an image, a folder of images or a video"
-        raise FraZooError(f"no such file or folder: {shown(source)}; {mend}")
+        fix = "download it first" if "://" in str(source) else "give an image, a folder of images or a video"
+        raise FraZooError(f"no such file or folder: {display_path(source)}; {fix}")
     return path
 
 
@@ -112,7 +112,9 @@ def _of_file(file: Any, name: str) -> Pending:
     except (OSError, ValueError) as error:
         return Pending(name, None, error=one_line(error))
     if not isinstance(content, (bytes, bytearray, memoryview)):
-        raise FraZooError(f"{shown(name)} gives {type(content).__name__} instead of bytes; open it with mode 'rb'")
+        raise FraZooError(
+            f"{display_path(name)} gives {type(content).__name__} instead of bytes; open it with mode 'rb'"
+        )
     return Pending(name, lambda: _pixels(bytes(content)))
 
 
@@ -121,9 +123,9 @@ def _of_path(path: Path, every: Every) -> Iterator[Pending]:
         found = walk(path)
         if not found.images:
             why = "".join(f"; {line}" for line in found.problems())
-            raise FraZooError(f"no image ({', '.join(SUFFIXES)}) under {shown(path)}{why}")
+            raise FraZooError(f"no image ({', '.join(SUFFIXES)}) under {display_path(path)}{why}")
         for line in found.problems():
-            _log.warning("%s: %s", shown(path), line)
+            _log.warning("%s: %s", display_path(path), line)
         for file in found.images:
             yield _of_image(file)
     elif is_video(path):

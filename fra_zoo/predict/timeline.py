@@ -1,4 +1,4 @@
-"""A picture of a film's expressions over time, one line a track, from the rows of its table."""
+"""A picture of a video's expressions over time, one line a track, from the rows of its table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.plot import timeline, write_png
+from fra_zoo.viz.plots import timeline, write_png
 
 MOST = 24  # lines
 
@@ -20,9 +20,9 @@ class Timeline:
 
     Example:
         >>> lines = Timeline()
-        >>> for prediction in predictor.stream("film.mp4"):
+        >>> for prediction in predictor.stream("video.mp4"):
         ...     lines.add(prediction.rows())
-        >>> lines.draw("film.png")
+        >>> lines.draw("video.png")
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Timeline:
             FraZooError: if there is none.
         """
         if not self:
-            raise FraZooError("no timeline to draw: no face was found at a known time of the film")
+            raise FraZooError("no timeline to draw: no face was found at a known time of the video")
         longest = sorted(self._tracks, key=lambda number: -len(self._tracks[number][0]))[:MOST]
         return timeline([(f"track {number}", *self._tracks[number]) for number in sorted(longest)], self._classes)
 

@@ -1,4 +1,4 @@
-"""Faces of a film keep an identity from frame to frame, and their probabilities are smoothed over it."""
+"""Faces of a video keep an identity from frame to frame, and their probabilities are smoothed over it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from fra_zoo.config.fields import WEIGHT, checked
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import WEIGHT, checked
 from fra_zoo.predict.results import Box, Face, Prediction
 
 SMOOTH = 0.5  # seconds
@@ -36,7 +36,7 @@ class _Track:
 
 
 class Tracker:
-    """Follows the faces of films, one frame after the other, in constant memory.
+    """Follows the faces of videos, one frame after the other, in constant memory.
 
     A face is given to the track that it overlaps, or that it looks like and is near to; all of a frame together, so
     that the sum of overlap and likeness is largest (Kuhn 1955, by scipy). Where the detector misses a face for less
@@ -60,7 +60,7 @@ class Tracker:
         self._next = 0
 
     def follow(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-        """Predictions whose faces have a `track`, from 0 in each film; those of photos are passed on as they are."""
+        """Predictions whose faces have a `track`, from 0 in each video; those of photos are passed on as they are."""
         for one in predictions:
             yield one if one.frame is None else self._follow(one)
 
@@ -107,7 +107,7 @@ def assign(before: Sequence[Face], now: Sequence[Face]) -> list[int | None]:
     try:
         from scipy.optimize import linear_sum_assignment
     except ImportError as error:
-        raise FraZooError("following faces in a film needs scipy: pip install 'fra-zoo[predict]'") from error
+        raise FraZooError("following faces in a video needs scipy: pip install 'fra-zoo[predict]'") from error
     gain = np.array([[_likeness(a, b) for b in now] for a in before])
     found: list[int | None] = [None] * len(now)
     for row, column in zip(*linear_sum_assignment(gain, maximize=True), strict=True):

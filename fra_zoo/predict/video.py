@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import shown
+from fra_zoo.io.paths import display_path
 from fra_zoo.predict.frame import Pending, Pixels, stamp_of
-from fra_zoo.predict.pace import Every, pace
+from fra_zoo.predict.frame_stride import Every, frame_stride
 
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"),
@@ -31,12 +31,12 @@ def video_frames(path: Path, every: Every = 1) -> Iterator[Pending]:
     error. Frames that the file turns are upright.
 
     Args:
-        every: which frames (see `fra_zoo.predict.pace`); holes and a missing end are always told.
+        every: which frames (see `fra_zoo.predict.frame_stride`); holes and a missing end are always told.
 
     Raises:
         FraZooError: if PyAV is missing, or the file holds no video that can be read.
     """
-    source, stamp, number, due = str(path), stamp_of(path), 0, pace(every)
+    source, stamp, number, due = str(path), stamp_of(path), 0, frame_stride(every)
     with _open(path) as container:
         stream = _stream(container, path)
         for picture, seconds, error, always in _events(container, stream):
@@ -45,7 +45,7 @@ def video_frames(path: Path, every: Every = 1) -> Iterator[Pending]:
                 yield Pending(source, read, number, seconds, error, stamp)
             number += 1
     if number == 0:
-        raise FraZooError(f"{shown(path)} holds no frame that can be read; convert it to mp4 (H.264)")
+        raise FraZooError(f"{display_path(path)} holds no frame that can be read; convert it to mp4 (H.264)")
 
 
 def _open(path: Path) -> Any:
@@ -58,7 +58,7 @@ def _open(path: Path) -> Any:
     except (OSError, ValueError) as error:  # FFmpeg's errors are one or the other
         why = getattr(error, "strerror", None) or str(error)
         raise FraZooError(
-            f"{shown(path)} holds no video that can be read ({why}); copy it again, or convert it"
+            f"{display_path(path)} holds no video that can be read ({why}); copy it again, or convert it"
         ) from error
 
 
@@ -69,7 +69,9 @@ def _stream(container: Any, path: Path) -> Any:
     for stream in container.streams.video:
         if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
             return stream
-    raise FraZooError(f"{shown(path)} holds no video that can be read (no stream of a known codec); convert it to mp4")
+    raise FraZooError(
+        f"{display_path(path)} holds no video that can be read (no stream of a known codec); convert it to mp4"
+    )
 
 
 def _reader(picture: Any) -> Any:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.paths import output_file, shown
-from fra_zoo.predict.film_rows import prediction_entry, tracked_rows
+from fra_zoo.io.paths import display_path, output_file
 from fra_zoo.predict.frame import Stamp
 from fra_zoo.predict.results import FacesOf
-from fra_zoo.predict.tables import WRITERS, names_of, table_file
+from fra_zoo.predict.table_files import WRITERS, names_of, table_file
+from fra_zoo.predict.video_rows import prediction_entry, tracked_rows
 
 _Key = tuple[str, "int | None"]
 Entry = dict[str, Any]
@@ -60,7 +60,9 @@ class Journal:
         try:
             self._open(json.dumps(about, sort_keys=True))
         except OSError as error:
-            raise FraZooError(f"{shown(self.path)} cannot be written ({error.strerror}); give another --out") from error
+            raise FraZooError(
+                f"{display_path(self.path)} cannot be written ({error.strerror}); give another --out"
+            ) from error
 
     def _open(self, first: str) -> None:
         """Drop a last line that was cut off, and read the others; a new journal begins with what the run does."""
@@ -93,7 +95,7 @@ class Journal:
         was = was if isinstance(was, dict) else {}
         other = ", ".join(key for key in sorted({*was, *now}) if was.get(key) != now.get(key))
         raise FraZooError(
-            f"{shown(self.path)} is of another run; remove it, or write to another file (it differs in: {other})"
+            f"{display_path(self.path)} is of another run; remove it, or write to another file (it differs in: {other})"
         )
 
     def _note(self, line: bytes, place: int) -> bool:
@@ -125,7 +127,7 @@ class Journal:
                     file.flush()
                 except OSError as error:
                     raise FraZooError(
-                        f"{shown(self.path)} cannot be written ({error.strerror}); free some space and run again"
+                        f"{display_path(self.path)} cannot be written ({error.strerror}); free some space and run again"
                     ) from error
                 self.done += 1
                 yield one
@@ -154,8 +156,8 @@ class Journal:
         except OSError as error:
             making.unlink(missing_ok=True)
             raise FraZooError(
-                f"{shown(self.file)} cannot be written ({error.strerror or error}); free some space and run again: "
-                "nothing is done twice"
+                f"{display_path(self.file)} cannot be written ({error.strerror or error}); free some space and run "
+                "again: nothing is done twice"
             ) from error
         self.path.unlink()
         return self.file

@@ -21,10 +21,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.files import read_mapping
-from fra_zoo.paths import shown
-from fra_zoo.train.sharding import placed, whole
-from fra_zoo.weights import load_into, read_safetensors
+from fra_zoo.io.files import read_mapping
+from fra_zoo.io.paths import display_path
+from fra_zoo.io.weights import load_into, read_safetensors
+from fra_zoo.train.fsdp import placed, whole
 
 TRAINER = "trainer.json"
 _WEIGHTS, _OPTIMIZER = "model.safetensors", "optimizer.safetensors"
@@ -68,7 +68,7 @@ class Checkpoint:
         """Read what `write` wrote; `FraZooError` if it is damaged."""
         state = read_mapping(folder / TRAINER)
         if not isinstance(state.get("step"), int) or not isinstance(state.get("optimizer"), dict):
-            raise FraZooError(f"{shown(folder / TRAINER)} is damaged: it lacks step and optimizer")
+            raise FraZooError(f"{display_path(folder / TRAINER)} is damaged: it lacks step and optimizer")
         rest = state.pop("optimizer")
         return cls(read_safetensors(folder / _WEIGHTS), read_safetensors(folder / _OPTIMIZER), rest, state)
 

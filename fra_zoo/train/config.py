@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fra_zoo.config.parts import section
-from fra_zoo.data.config import DatasetConfig
+from fra_zoo.config.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, WORKERS, Options, option
+from fra_zoo.config.optim import OptimConfig
+from fra_zoo.config.sections import section
+from fra_zoo.data.dataset_config import DatasetConfig
 from fra_zoo.data.loading import CACHES, Cache
 from fra_zoo.errors import FraZooError
-from fra_zoo.fer.base import OBJECTIVES
-from fra_zoo.fer.config import ObjectiveChoice
+from fra_zoo.fer.objective import OBJECTIVES
+from fra_zoo.fer.objective_config import ObjectiveChoice
 from fra_zoo.fer.tuning import Tuning
-from fra_zoo.fields import COUNT, MARGIN, POSITIVE, PROBABILITY, SEED, SHARE, SIDE, WORKERS, Options, option
-from fra_zoo.methods.base import METHODS
-from fra_zoo.methods.config import MethodChoice
-from fra_zoo.models.config import BackboneConfig, ModelConfig
-from fra_zoo.optim import OptimConfig
-from fra_zoo.paths import user_path
+from fra_zoo.io.paths import user_path
+from fra_zoo.methods.parts.method import METHODS
+from fra_zoo.methods.parts.method_config import MethodChoice
+from fra_zoo.models.model_config import BackboneConfig, ModelConfig
 
 
 @dataclass
@@ -62,7 +62,7 @@ class TrainConfig(Options):
     )
     resume: str = option(
         "never",
-        "auto continues the run in output, never starts anew and refuses a used folder",
+        "auto continues the run in output, never starts again and refuses a used folder",
         choices=("auto", "never"),
         may_change=True,
     )

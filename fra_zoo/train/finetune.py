@@ -9,13 +9,13 @@ import torch
 from accelerate.utils import set_seed
 
 from fra_zoo.config import flat, published, read
-from fra_zoo.distributed import buffers_of_first
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
-from fra_zoo.fer.base import OBJECTIVES
+from fra_zoo.fer.objective import OBJECTIVES
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
-from fra_zoo.train.about import write_about
+from fra_zoo.runtime.distributed import use_rank0_buffers
+from fra_zoo.train.best_model import BestModelSelector
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.plan import make_plan, micro_batch
@@ -23,19 +23,19 @@ from fra_zoo.train.processes import process_errors
 from fra_zoo.train.protocol import PROTOCOLS, load_splits
 from fra_zoo.train.results import finish
 from fra_zoo.train.run_folder import RunFolder
-from fra_zoo.train.selection import Judge
+from fra_zoo.train.run_info import write_about
 from fra_zoo.train.settings import make_settings
-from fra_zoo.train.setup import make_accelerator, make_loader, make_ready, start_trackers, versions
+from fra_zoo.train.setup import build_optimizer_and_task, make_accelerator, make_loader, start_trackers, versions
 
 
 @process_errors()
 def finetune(argv: Sequence[str]) -> RunFolder:
-    """Train as the words say; see `FinetuneConfig`, the objective's `Config` and `fra_zoo.train.protocol`."""
+    """Train from command-line arguments; see `FinetuneConfig`, the objective's `Config` and `train.protocol`."""
     reading = read(FinetuneConfig, argv)
     config = reading.config
     kind = OBJECTIVES.get(config.objective.name)
     protocol = PROTOCOLS[config.protocol]
-    config.optim = (protocol.optim or kind.optim).but(**reading.said("optim")).resolved()
+    config.optim = (protocol.optim or kind.optim).replace(**reading.overrides("optim")).resolved()
     accelerator = make_accelerator(config)
     set_seed(config.seed)
     splits = load_splits(config, kind.scheme)
@@ -53,7 +53,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     micro = micro_batch(config.optim, accelerator.num_processes)
     loader = make_loader(splits.train, config, micro, accelerator, sampling=protocol.sampling(config, kind.sampling))
     plan = make_plan(config, loader.steps_per_epoch, protocol.evaluate_every)
-    ready, optimizer = make_ready(task, config, plan)
+    ready, optimizer = build_optimizer_and_task(task, config, plan)
     run = RunFolder(config.output)
     checkpoint = run.latest()
     if accelerator.is_main_process:
@@ -63,7 +63,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     accelerator.wait_for_everyone()
     start_trackers(accelerator, config, flat(published(config)))
     size = config.load_size or config.image_size
-    judge = Judge(
+    selector = BestModelSelector(
         run,
         splits.select,
         size,
@@ -73,16 +73,16 @@ def finetune(argv: Sequence[str]) -> RunFolder:
         workers=config.workers,
         flip_average=config.flip_average,
     )
-    trainer = Trainer(ready, optimizer, loader, plan, run, accelerator, judge)
+    trainer = Trainer(ready, optimizer, loader, plan, run, accelerator, selector)
     if checkpoint is not None:
         trainer.resume()
-    judge.state = trainer.state
+    selector.state = trainer.state
     if trainer.fit():
         if accelerator.is_main_process:
             told = reading.command()
             write_about(run.path / "run.json", "finetune", told, trainer.state, accelerator.num_processes)
-        with buffers_of_first(task):
-            finish(task, judge, splits, config)
+        with use_rank0_buffers(task):
+            finish(task, selector, splits, config)
     accelerator.end_training()
     return run
 

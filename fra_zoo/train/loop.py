@@ -18,16 +18,16 @@ from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
 from fra_zoo.data.loading import FaceLoader
-from fra_zoo.data.streaming import ShardLoader
-from fra_zoo.distributed import buffers_of_first
+from fra_zoo.data.stream.streaming import ShardLoader
 from fra_zoo.errors import FraZooError
+from fra_zoo.runtime.distributed import use_rank0_buffers
 from fra_zoo.task import Task
-from fra_zoo.train.batch import ready
 from fra_zoo.train.checkpoint import Checkpoint
+from fra_zoo.train.fsdp import fill
 from fra_zoo.train.plan import Plan
+from fra_zoo.train.prepare_batch import ready
 from fra_zoo.train.run_folder import RunFolder
-from fra_zoo.train.sharding import fill
-from fra_zoo.train.window import Window
+from fra_zoo.train.step_metrics import StepMetrics
 from fra_zoo.views.random import fold
 
 Evaluate = Callable[[Task, int], dict[str, float]]
@@ -73,7 +73,7 @@ class Trainer:
         self._began = time.perf_counter()
         self._stop = False  # this process was told to stop
         self._agreed = False  # all processes stop
-        self._window = Window()
+        self._window = StepMetrics()
 
     def resume(self) -> None:
         """Go on from the newest whole checkpoint of the run folder; damaged ones are said and set aside."""
@@ -268,7 +268,7 @@ class Trainer:
         task = self._whole()
         if self.evaluate is not None:
             task.to(self.accelerator.device).eval()
-            with buffers_of_first(task):
+            with use_rank0_buffers(task):
                 numbers = self.evaluate(task, epoch)
             task.train()
             if numbers:

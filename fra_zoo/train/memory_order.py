@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fra_zoo.train.sharding import placed
+from fra_zoo.train.fsdp import placed
 
 
 def fused_takes(weight: Tensor) -> bool:

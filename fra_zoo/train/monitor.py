@@ -6,16 +6,16 @@ from typing import Any
 
 import torch
 
-from fra_zoo import plot
-from fra_zoo.distributed import process_rank
 from fra_zoo.evaluate.data import EvaluationData, some_faces
 from fra_zoo.evaluate.subject import Subject
 from fra_zoo.evaluate.watching import create_watched, logged, panel_of
+from fra_zoo.runtime.distributed import process_rank
 from fra_zoo.task import FindsRegions, Task
 from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.panels import panels
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.views.apply import make_views
+from fra_zoo.viz import plots as plot
 
 SHOWN = 6
 
@@ -45,7 +45,7 @@ class Monitor:
     def __call__(self, task: Task, epoch: int) -> dict[str, float]:
         if self.data is None:
             return {}
-        subject = Subject(type(task).__name__, task, task.views[0].clean(), self.device)
+        subject = Subject(type(task).__name__, task, task.views[0].eval_view(), self.device)
         numbers: dict[str, float] = {}
         for evaluator in self.evaluators:
             if not evaluator.refusal(subject, self.data):
@@ -60,7 +60,7 @@ class Monitor:
         batch = next(data.loader(data.labelled("valid")).epoch(0))
         images = batch["image"][:SHOWN]
         (views,) = make_views(
-            images.to(self.device), [task.views[0].clean()], seed=0, epoch=0, index=batch["index"][:SHOWN]
+            images.to(self.device), [task.views[0].eval_view()], seed=0, epoch=0, index=batch["index"][:SHOWN]
         )
         maps = task.regions(views).float().cpu()
         scale = max(1, 128 // images.shape[2])

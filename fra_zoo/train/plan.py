@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.errors import FraZooError
-from fra_zoo.optim import OptimConfig
 from fra_zoo.train.config import TrainConfig
 from fra_zoo.train.schedule import cosine, learning_rate
 

@@ -10,29 +10,36 @@ from typing import Any
 from accelerate.utils import set_seed
 
 from fra_zoo.config import flat, published, read
-from fra_zoo.data.config import DatasetConfig
+from fra_zoo.data.dataset_config import DatasetConfig
 from fra_zoo.data.identity import identity
 from fra_zoo.hub import export_model
-from fra_zoo.train.about import write_about
 from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.monitor import Monitor
 from fra_zoo.train.plan import make_plan, micro_batch
 from fra_zoo.train.processes import process_errors
 from fra_zoo.train.run_folder import RunFolder
+from fra_zoo.train.run_info import write_about
 from fra_zoo.train.settings import make_settings
-from fra_zoo.train.setup import load_data, make_accelerator, make_loader, make_ready, start_trackers, versions
+from fra_zoo.train.setup import (
+    build_optimizer_and_task,
+    load_data,
+    make_accelerator,
+    make_loader,
+    start_trackers,
+    versions,
+)
 
 
 @process_errors()
 def pretrain(argv: Sequence[str]) -> RunFolder:
-    """Pre-train as the words say (`--config FILE`, `--key value`); see `PretrainConfig` and the method's `Config`."""
+    """Pre-train from command-line arguments; see `PretrainConfig` and the method's `Config`."""
     reading = read(PretrainConfig, argv)
     config = reading.config
     accelerator = make_accelerator(config)
     set_seed(config.seed)
     method = config.method.build(config.backbone, config.image_size)
-    config.optim = method.optim.but(**reading.said("optim")).resolved()
+    config.optim = method.optim.replace(**reading.overrides("optim")).resolved()
     data = load_data(config, "train")
     if method.needs_text:
         data = data.with_texts()
@@ -41,7 +48,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     plan = make_plan(config, loader.steps_per_epoch)
     split = config.shard and accelerator.num_processes > 1
     twin = copy.deepcopy(method) if split else None
-    task, optimizer = make_ready(method, config, plan, accelerator.device if split else None)
+    task, optimizer = build_optimizer_and_task(method, config, plan, accelerator.device if split else None)
     run = RunFolder(config.output)
     checkpoint = run.latest()
     if accelerator.is_main_process:

@@ -1,4 +1,4 @@
-"""What goes wrong between the processes of a run, in one line with its mend."""
+"""What goes wrong between the processes of a run, in one line with its fix."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ REPEATED = "give the same command again on every machine"
 
 
 @contextmanager
-def process_errors(mend: str = RESUMED) -> Iterator[None]:
+def process_errors(fix: str = RESUMED) -> Iterator[None]:
     """Turn what torch.distributed raises into a `FraZooError`; a decorator too.
 
     Args:
-        mend: what to do where another process has ended.
+        fix: what to do where another process has ended.
     """
     try:
         yield
     except RuntimeError as error:
-        why = what_happened(error, mend)
+        why = what_happened(error, fix)
         if why is None:
             raise
         raise FraZooError(why) from error
@@ -59,8 +59,8 @@ def joined_within(seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def what_happened(error: RuntimeError, mend: str = RESUMED) -> str | None:
-    """The cause and its mend, or None if the error does not speak of other processes."""
+def what_happened(error: RuntimeError, fix: str = RESUMED) -> str | None:
+    """The cause and its fix, or None if the error does not speak of other processes."""
     said = str(error)
     if not isinstance(error, dist.DistError) and "gloo" not in said:
         return None
@@ -73,7 +73,7 @@ def what_happened(error: RuntimeError, mend: str = RESUMED) -> str | None:
         return f"{missed[1]} of {missed[2]} processes came to {_place()} in time; {_START}"
     if isinstance(error, (dist.DistNetworkError, dist.DistStoreError)) and not dist.is_initialized():
         return _no_answer()
-    return f"another process of this run has ended or does not answer (it, or its machine, says why); {mend}"
+    return f"another process of this run has ended or does not answer (it, or its machine, says why); {fix}"
 
 
 def _no_answer() -> str:

@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.data import FaceData
-from fra_zoo.data.base import MissingSplit
+from fra_zoo.data.dataset import MissingSplit
 from fra_zoo.data.identity import identity
 from fra_zoo.data.splits import ImageKeys, checksum, image_keys, labels_of, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
-from fra_zoo.fer.base import FRA_OPTIM
+from fra_zoo.fer.objective import FRA_OPTIM
 from fra_zoo.fer.tuning import Tuning
+from fra_zoo.io.paths import public
 from fra_zoo.labels import LabelSpace
-from fra_zoo.optim import OptimConfig
-from fra_zoo.paths import public
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.setup import load_data
 

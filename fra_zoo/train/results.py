@@ -8,8 +8,6 @@ from typing import Any
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fra_zoo import plot
-from fra_zoo.distributed import process_rank
 from fra_zoo.evaluate.calibration import fit_temperature, scale_classifier, scaled
 from fra_zoo.evaluate.metrics import (
     bootstrap_intervals,
@@ -17,12 +15,14 @@ from fra_zoo.evaluate.metrics import (
     classification_metrics,
     confusion_matrix,
 )
-from fra_zoo.fer.base import Objective
+from fra_zoo.fer.objective import Objective
 from fra_zoo.hub import export_model
+from fra_zoo.io.weights import load_into, read_safetensors
+from fra_zoo.runtime.distributed import process_rank
+from fra_zoo.train.best_model import BEST, BestModelSelector
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.protocol import PROTOCOLS, Splits
-from fra_zoo.train.selection import BEST, Judge
-from fra_zoo.weights import load_into, read_safetensors
+from fra_zoo.viz import plots as plot
 
 _PANELS = [
     ("loss", ["loss"]),
@@ -31,7 +31,7 @@ _PANELS = [
 ]
 
 
-def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig) -> None:
+def finish(task: Objective, selector: BestModelSelector, splits: Splits, config: FinetuneConfig) -> None:
     """Measure the last and the chosen weights on the split that chose and on test; export the chosen ones.
 
     All processes measure, the first one writes.
@@ -39,7 +39,7 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
     protocol = PROTOCOLS[config.protocol]
     labels = splits.test.labels
     assert labels is not None
-    run, test = judge.run, judge.load(splits.test)
+    run, test = selector.run, selector.load(splits.test)
     results: dict[str, Any] = {
         "protocol": config.protocol,
         "dataset": config.dataset.name,
@@ -47,16 +47,16 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
         "classes": list(labels.classes),
         "objective": config.objective.name,
         "selected_on": protocol.select_on,
-        "selected_epoch": judge.state["best_epoch"],
+        "selected_epoch": selector.state["best_epoch"],
         "splits": splits.about,
     }
     model = task.eval().classifier()
     for name in ("last", protocol.best):
         if name == protocol.best:
             load_into(model, read_safetensors(run.path / BEST), str(run.path / BEST))
-        for split, loader in {protocol.select_on: judge.loader, "test": test}.items():
+        for split, loader in {protocol.select_on: selector.loader, "test": test}.items():
             key = name if name == "best_on_test" else f"{name}_{split}"
-            p, y = judge.measure(model, loader)
+            p, y = selector.measure(model, loader)
             if config.calibrate and name == protocol.best and split == protocol.select_on:
                 found, p = calibrate(model, p, y)
                 results |= found
@@ -75,7 +75,7 @@ def finish(task: Objective, judge: Judge, splits: Splits, config: FinetuneConfig
     export_model(
         model,
         run.export,
-        view=judge.view,
+        view=selector.view,
         labels=labels,
         license=splits.test.license,
         load_size=config.load_size,

@@ -22,8 +22,8 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.files import TRAINING, read_mapping, read_rows, write_whole
-from fra_zoo.paths import output_folder, shown, user_path
+from fra_zoo.io.files import TRAINING, read_mapping, read_rows, write_whole
+from fra_zoo.io.paths import display_path, output_folder, user_path
 from fra_zoo.train.checkpoint import TRAINER, Checkpoint
 from fra_zoo.train.settings import DATA, Settings
 
@@ -55,7 +55,7 @@ class RunFolder:
         if latest is None:
             self.metrics.unlink(missing_ok=True)
         else:
-            settings.check(self._before(), shown(self.path))
+            settings.check(self._before(), display_path(self.path))
         write_whole(self.path / CONFIG, yaml.safe_dump(settings.values, sort_keys=False))
         write_whole(self.path / TRAINING, json.dumps(settings.public, indent=2) + "\n")
         return latest
@@ -71,7 +71,9 @@ class RunFolder:
                 raise FraZooError(
                     f"{error}, or give another --output: without it nothing says what the run was told"
                 ) from error
-            tqdm.write(f"{shown(self.path / CONFIG)} is damaged and written anew; {TRAINING} has the settings before")
+            tqdm.write(
+                f"{display_path(self.path / CONFIG)} is damaged and written again; {TRAINING} has the settings before"
+            )
             return before
         twin = self.path / TRAINING
         return told | {DATA: read_mapping(twin).get(DATA) if twin.is_file() else None}
@@ -143,7 +145,9 @@ class RunFolder:
             checkpoint.restore(task, optimizer, str(place))
             return checkpoint.state, damaged
         why = damaged[0] if damaged else "there is none"
-        raise FraZooError(f"no checkpoint of {shown(self.path)} is whole: {why}; give another --output to start anew")
+        raise FraZooError(
+            f"no checkpoint of {display_path(self.path)} is whole: {why}; give another --output to start again"
+        )
 
     def set_aside(self, step: int) -> None:
         """Rename checkpoints after a step, which are damaged, so that none of them is taken again."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fra_zoo.config import flat, may_change, plain, published
+from fra_zoo.config.fields import Options
 from fra_zoo.data.identity import difference
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import Options
 
 DATA, VERSIONS = "data", "versions"
 
@@ -48,7 +48,7 @@ class Settings:
         if other:
             raise FraZooError(
                 f"{run} cannot be resumed on other data: {other}; give the data it was trained on, or another --output "
-                "to start anew"
+                "to start again"
             )
 
 

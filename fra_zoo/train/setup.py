@@ -17,21 +17,21 @@ from accelerate.utils import (
     TorchDynamoPlugin,
 )
 
-from fra_zoo.cpu import use_cpu
 from fra_zoo.data import FaceData
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.data.problems import check_missing, say_problems
-from fra_zoo.data.streaming import ShardLoader
-from fra_zoo.devices import bf16_here
+from fra_zoo.data.stream.streaming import ShardLoader
 from fra_zoo.errors import FraZooError
-from fra_zoo.layers.norm import join_batch_norms
-from fra_zoo.paths import user_path
+from fra_zoo.io.paths import user_path
+from fra_zoo.layers.norm import gather_batch_norms
+from fra_zoo.runtime.cpu import use_cpu
+from fra_zoo.runtime.devices import bf16_here
 from fra_zoo.task import Task
 from fra_zoo.train.config import TrainConfig
-from fra_zoo.train.optim import build_optimizer
+from fra_zoo.train.fsdp import shard
+from fra_zoo.train.optimizers import build_optimizer
 from fra_zoo.train.plan import Plan
 from fra_zoo.train.processes import joined_within
-from fra_zoo.train.sharding import shard
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
@@ -112,7 +112,7 @@ def make_loader(
     )
 
 
-def make_ready(
+def build_optimizer_and_task(
     task: Task, config: TrainConfig, plan: Plan, device: torch.device | None = None
 ) -> tuple[Task, torch.optim.Optimizer]:
     """Memory layout, joined norms, and the optimizer over the task's groups.
@@ -121,9 +121,9 @@ def make_ready(
         device: that the task is split over, here and on the other processes; by default it is not split.
     """
     if config.sync_batchnorm:
-        join_batch_norms(task)
+        gather_batch_norms(task)
     if config.gradient_checkpointing:
-        task.recompute()
+        task.enable_checkpointing()
     optim = plan.optim
     if device is None:
         task = task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.views import places
-from fra_zoo.views.operations.base import Operation, View
+from fra_zoo.views import transforms
+from fra_zoo.views.operation import Operation, View
 from fra_zoo.views.random import fold, sample_keys
 from fra_zoo.views.spec import ViewSpec
 
@@ -25,13 +25,13 @@ def make_views(
     images: UInt8[Tensor, "b 3 h w"], specs: Sequence[ViewSpec], *, seed: int, epoch: int, index: Int[Tensor, " b"]
 ) -> list[Float[Tensor, "b _ _ _"]]:
     """One normalised batch for each spec, channels-last; `index` (CPU) is the samples' numbers in the dataset."""
-    return [view.images for view in place_views(images, specs, seed=seed, epoch=epoch, index=index)]
+    return [view.images for view in views_with_transforms(images, specs, seed=seed, epoch=epoch, index=index)]
 
 
-def place_views(
+def views_with_transforms(
     images: UInt8[Tensor, "b 3 h w"], specs: Sequence[ViewSpec], *, seed: int, epoch: int, index: Int[Tensor, " b"]
 ) -> list[View]:
-    """`make_views`, with the places."""
+    """`make_views`, with the transform of each view."""
     keys = sample_keys(seed, epoch, index)
     return [make_view(images, spec, fold(keys, number)) for number, spec in enumerate(specs)]
 
@@ -42,7 +42,7 @@ def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor
     Raises:
         FraZooError: if no operation brings the images to the side of the view.
     """
-    view = View(images.to(torch.float32).div_(255.0), places.whole(len(images)))
+    view = View(images.to(torch.float32).div_(255.0), transforms.identity(len(images)))
     for operation, own in _with_keys(spec.operations, keys):
         view = operation(view, own, spec.size)
     if view.images.shape[2:] != (spec.size, spec.size):
@@ -54,7 +54,7 @@ def make_view(images: UInt8[Tensor, "b 3 h w"], spec: ViewSpec, keys: Int[Tensor
 
 
 def _with_keys(operations: Sequence[Operation], keys: Int[Tensor, " b"]) -> Iterator[tuple[Operation, Tensor]]:
-    """Each operation with its keys; a second one of the same kind draws anew."""
+    """Each operation with its keys; a second one of the same kind draws again."""
     seen: dict[type[Operation], int] = {}
     for operation in operations:
         kind = type(operation)

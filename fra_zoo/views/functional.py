@@ -53,11 +53,11 @@ def blur_matrix(sigma: Float[Tensor, " b"], size: int, radius: int) -> Float[Ten
     offset = torch.arange(-radius, radius + 1, device=sigma.device)
     kernel = torch.exp(-0.5 * (offset / sigma[:, None]) ** 2)
     kernel = kernel / kernel.sum(1, keepdim=True)
-    place = torch.arange(size, device=sigma.device)[:, None] + offset
-    place = place.abs()
-    place = torch.where(place >= size, 2 * (size - 1) - place, place)
+    index = torch.arange(size, device=sigma.device)[:, None] + offset
+    index = index.abs()
+    index = torch.where(index >= size, 2 * (size - 1) - index, index)
     matrix = torch.zeros(len(sigma), size, size, dtype=sigma.dtype, device=sigma.device)
-    return matrix.scatter_add_(2, place.expand(len(sigma), -1, -1), kernel[:, None].expand(-1, size, -1))
+    return matrix.scatter_add_(2, index.expand(len(sigma), -1, -1), kernel[:, None].expand(-1, size, -1))
 
 
 def to_gray(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:

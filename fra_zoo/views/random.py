@@ -44,8 +44,8 @@ def sample_keys(seed: int, epoch: int, index: Int[Tensor, " b"]) -> Int[Tensor, 
 
 def uniform(keys: Int[Tensor, " b"], count: int) -> Float[Tensor, "b count"]:
     """`count` numbers in [0, 1) for each key, 53 bits each, float64."""
-    places = torch.arange(1, count + 1, dtype=torch.int64)
-    return _shift(mix(keys[:, None] + places * _STEP), 11).to(torch.float64) * 2.0**-53
+    positions = torch.arange(1, count + 1, dtype=torch.int64)
+    return _shift(mix(keys[:, None] + positions * _STEP), 11).to(torch.float64) * 2.0**-53
 
 
 def skip(keys: Int[Tensor, "*n"], count: int) -> Int[Tensor, "*n"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from fra_zoo.views.operations.base import Operation
+from fra_zoo.views.operation import Operation
 from fra_zoo.views.operations.color_jitter import ColorJitter
 from fra_zoo.views.operations.gaussian_blur import blur
 from fra_zoo.views.operations.grayscale import Grayscale
@@ -34,9 +34,9 @@ class ViewSpec:
     size: int
     operations: tuple[Operation, ...] = (Resize(), Normalize())
 
-    def clean(self) -> ViewSpec:
+    def eval_view(self) -> ViewSpec:
         """The same size, filter and normalisation without any randomness: the view of evaluation."""
-        left = (operation.clean() for operation in self.operations)
+        left = (operation.eval_view() for operation in self.operations)
         view = ViewSpec(self.size, tuple(operation for operation in left if operation is not None))
         return view.gray() if self.photometric else view
 
@@ -76,7 +76,7 @@ class ViewSpec:
     @property
     def clean_centre(self) -> float:
         """Share of each side that the view of evaluation keeps around the centre."""
-        found = self.clean()._first(Resize)
+        found = self.eval_view()._first(Resize)
         return found.centre if found else 1.0
 
     def _first(self, kind: type[Kind]) -> Kind | None:

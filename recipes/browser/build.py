@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from fra_zoo.config import parse
+from fra_zoo.config.fields import Options, option
 from fra_zoo.errors import FraZooError, one_line_errors
-from fra_zoo.fields import Options, option
 
 HERE = Path(__file__).parent
 PAGE = ("index.html", "page.js")

@@ -8,12 +8,12 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from fra_zoo.data.landmarks import POINTS, write_landmarks
+from fra_zoo.data.disk.landmarks import POINTS, write_landmarks
 from fra_zoo.evaluate import EvaluationData, Evaluator, create_evaluator, list_evaluators
-from fra_zoo.evaluate.base import EVALUATORS, Draws
 from fra_zoo.evaluate.command import EvaluateConfig
+from fra_zoo.evaluate.evaluator import EVALUATORS, Draws
 from fra_zoo.evaluate.watching import logged, panel_of
-from fra_zoo.plot import FORMATS
+from fra_zoo.viz.plots import FORMATS
 from tests.evaluate.material import SIZE, subject, subjects, whole_data, whole_faces
 
 
@@ -61,7 +61,7 @@ def test_what_does_not_fit_is_one_line(evaluator):
     said = evaluator.refusal(subject(torch.nn.Identity()), nothing)
     assert said.startswith(f"{evaluator.name} needs ")
     assert "\n" not in said
-    assert ";" in said or ":" in said or "," in said  # what is wrong, and the mend
+    assert ";" in said or ":" in said or "," in said  # what is wrong, and the fix
 
 
 def test_is_documented_and_so_are_its_options(evaluator):

@@ -11,9 +11,9 @@ import torch
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective, list_objectives
-from fra_zoo.fer.base import OBJECTIVES
-from fra_zoo.train.optim import build_optimizer
-from fra_zoo.votes import SCHEMES
+from fra_zoo.fer.objective import OBJECTIVES
+from fra_zoo.labels.votes import SCHEMES
+from fra_zoo.train.optimizers import build_optimizer
 
 CLASSES = 4
 

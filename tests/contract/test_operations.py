@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fra_zoo.views import places
-from fra_zoo.views.operations.base import OPERATIONS, View
+from fra_zoo.views import transforms
+from fra_zoo.views.operation import OPERATIONS, View
 from fra_zoo.views.random import sample_keys
 
 COUNT, SIDE = 8, 16
@@ -15,7 +15,7 @@ NAMES = OPERATIONS.list()
 
 def view(count=COUNT):
     ramp = torch.linspace(0.0, 1.0, 3 * SIDE * SIDE).view(1, 3, SIDE, SIDE)
-    return View(ramp.expand(count, -1, -1, -1).clone(), places.whole(count))
+    return View(ramp.expand(count, -1, -1, -1).clone(), transforms.identity(count))
 
 
 def run(name, keys):
@@ -29,7 +29,7 @@ def test_draws_belong_to_the_sample(name):
     order = torch.tensor([6, 1, 3])
     whole, part = run(name, keys), run(name, keys[order])
     torch.testing.assert_close(part.images, whole.images[order], rtol=0, atol=2e-5)
-    torch.testing.assert_close(part.place, whole.place[order], rtol=0, atol=0)
+    torch.testing.assert_close(part.transform, whole.transform[order], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -38,18 +38,18 @@ def test_shape_and_place(name):
     assert found.images.shape[0] == COUNT
     assert found.images.shape[2:] == (SIDE, SIDE)
     assert found.images.isfinite().all()
-    assert found.place.shape == (COUNT, 2, 3)
-    assert found.place.device.type == "cpu"
+    assert found.transform.shape == (COUNT, 2, 3)
+    assert found.transform.device.type == "cpu"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_clean_operation_has_no_randomness(name):
-    clean = OPERATIONS.get(name)().clean()
+    clean = OPERATIONS.get(name)().eval_view()
     if clean is None:
         return
     a, b = (clean(view(), sample_keys(seed, 0, torch.arange(COUNT)), SIDE) for seed in (0, 1))
     assert a.images.equal(b.images)
-    assert clean.clean() == clean
+    assert clean.eval_view() == clean
 
 
 @pytest.mark.parametrize("name", NAMES)

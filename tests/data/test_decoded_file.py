@@ -1,4 +1,4 @@
-"""Faces decoded once a machine: what is shared, what is begun anew, and what is said when it cannot be."""
+"""Faces decoded once a machine: what is shared, what is begun again, and what is said when it cannot be."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import PIL.Image
 import pytest
 import torch
 
-from fra_zoo.data import create_dataset, faces
-from fra_zoo.data.cache_folder import VARIABLE, cache_folder
-from fra_zoo.data.cache_key import decoding_key
-from fra_zoo.data.images import decode
+from fra_zoo.data import create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
+from fra_zoo.data.pixels import faces
+from fra_zoo.data.pixels.cache_folder import VARIABLE, cache_folder
+from fra_zoo.data.pixels.cache_key import decoding_key
+from fra_zoo.data.pixels.images import decode
 from fra_zoo.errors import FraZooError
 
 COUNT = 40
@@ -158,7 +159,7 @@ def test_a_damaged_one_is_said_and_decoded_anew(damage, data, folder, decoded, c
     damage(kept(folder))
     capsys.readouterr()
     again = batches(FaceLoader(Faces(data, 16), 8, cache="disk"))
-    assert f"{kept(folder)} are damaged and are decoded anew" in capsys.readouterr().out
+    assert f"{kept(folder)} are damaged and are decoded again" in capsys.readouterr().out
     assert len(decoded) == 2 * COUNT
     assert same(again, batches(FaceLoader(Faces(data, 16), 8)))
 

@@ -9,10 +9,10 @@ import PIL.Image
 import pytest
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.base import MissingSplit
-from fra_zoo.data.folders import find_listed, listed_file, of_split, split_folder, split_of
+from fra_zoo.data.dataset import MissingSplit
+from fra_zoo.data.disk.folders import find_listed, listed_file, of_split, split_folder, split_of
+from fra_zoo.data.disk.walk import has_images, walk
 from fra_zoo.data.loading import Faces
-from fra_zoo.data.walk import has_images, walk
 from fra_zoo.errors import FraZooError
 
 

@@ -11,14 +11,14 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Image, Value
 
 from fra_zoo.data import create_dataset, list_datasets
-from fra_zoo.data.base import DATASETS, FaceData, MissingSplit
-from fra_zoo.data.images import decode
+from fra_zoo.data.dataset import DATASETS, FaceData, MissingSplit
 from fra_zoo.data.inspect import _report, inspect, recognise
 from fra_zoo.data.loading import Faces
+from fra_zoo.data.pixels.images import decode
 from fra_zoo.data.problems import check_missing, say_problems
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import CANONICAL, FER2013, RAFDB, LabelSpace
-from fra_zoo.votes import NO_LABEL
+from fra_zoo.labels.votes import NO_LABEL
 
 
 def picture(file, size=(20, 24), value=None):

@@ -1,4 +1,4 @@
-"""Listings of large folders: kept, found again, and made anew when anything has changed."""
+"""Listings of large folders: kept, found again, and made again when anything has changed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import time
 
 import pytest
 
-from fra_zoo.data import create_dataset, listing, walk
-from fra_zoo.data.cache_folder import VARIABLE
-from fra_zoo.data.file_table import file_table
+from fra_zoo.data import create_dataset
+from fra_zoo.data.disk import listing, walk
+from fra_zoo.data.disk.file_table import file_table
+from fra_zoo.data.pixels.cache_folder import VARIABLE
 
 OLD = 1000.0
 NOW = time.time

@@ -11,13 +11,13 @@ import torch
 from datasets import Dataset, Features, Image, Value
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.base import FaceData
-from fra_zoo.data.columns import label_numbers
-from fra_zoo.data.images import decode
+from fra_zoo.data.dataset import FaceData
+from fra_zoo.data.disk.columns import label_numbers
 from fra_zoo.data.loading import FaceLoader, Faces
+from fra_zoo.data.pixels.images import decode
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FERPLUS
-from fra_zoo.votes import NO_LABEL
+from fra_zoo.labels.votes import NO_LABEL
 
 
 @pytest.fixture(scope="module")

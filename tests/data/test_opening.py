@@ -10,8 +10,8 @@ import PIL.Image
 import PIL.TiffImagePlugin
 import pytest
 
-from fra_zoo.data.images import UNREADABLE, decode
-from fra_zoo.data.opening import UnreadableImage, _reads_heif, open_rgb
+from fra_zoo.data.pixels.images import UNREADABLE, decode
+from fra_zoo.data.pixels.opening import UnreadableImage, _reads_heif, open_rgb
 
 RAMP = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (48, 1))
 DEEP = RAMP.astype(np.uint16) * 257

@@ -13,12 +13,12 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Image, Value
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.folders import of_split
+from fra_zoo.data.disk.folders import of_split
 from fra_zoo.data.inspect import inspect
 from fra_zoo.data.loading import Faces
 from fra_zoo.data.splits import checksum
 from fra_zoo.errors import FraZooError
-from fra_zoo.votes import NO_LABEL
+from fra_zoo.labels.votes import NO_LABEL
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 1234\n"
 NAMES = ["happy", "sad"]

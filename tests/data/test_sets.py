@@ -15,11 +15,11 @@ import torch
 from datasets import Dataset
 
 from fra_zoo.data import create_dataset, list_datasets
-from fra_zoo.data.images import decode
+from fra_zoo.data.pixels.images import decode
 from fra_zoo.data.synthetic.draw import REGIONS
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FERPLUS, FERPLUS_VOTES, LABEL_SPACES, LabelSpace
-from fra_zoo.votes import NO_LABEL, ferplus_majority
+from fra_zoo.labels.votes import NO_LABEL, ferplus_majority
 
 GOLDEN = {"train": (28_558, 25_045), "valid": (3_579, 3_191), "test": (3_573, 3_137)}
 
@@ -173,7 +173,7 @@ def test_synthetic_faces_have_every_expression_and_region():
     data = create_dataset("synthetic-faces", "valid", count=400)
     assert set(data.dataset["label"]) == {NO_LABEL, *range(8)}
     assert all(sum(votes) == 10 for votes in data.dataset["votes"])
-    from fra_zoo.data.images import decode_mask
+    from fra_zoo.data.pixels.images import decode_mask
 
     masks = torch.stack([decode_mask(mask, 64) for mask in data.dataset[:50]["mask"]])
     share = torch.bincount(masks.flatten(), minlength=len(REGIONS)).float() / masks.numel()

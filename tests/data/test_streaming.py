@@ -15,8 +15,8 @@ import pytest
 from datasets import Dataset, Features, Image, Value
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.shards import Shards, braces, find_shards
-from fra_zoo.data.streaming import ShardLoader
+from fra_zoo.data.stream.shards import Shards, braces, find_shards
+from fra_zoo.data.stream.streaming import ShardLoader
 from fra_zoo.errors import FraZooError
 from tests.data.shard_server import Server
 
@@ -67,7 +67,7 @@ def server(parquet):
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr("fra_zoo.data.fetching._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("fra_zoo.data.stream.fetching._PAUSE_SECONDS", 0.01)
 
 
 def faces(root, **options):

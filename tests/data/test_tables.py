@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.tables import encoding_of, lines_of, read_table
+from fra_zoo.data.disk.tables import encoding_of, lines_of, read_table
 from fra_zoo.errors import FraZooError
 
 FACE = " ".join(["7"] * 2304)

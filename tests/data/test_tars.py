@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.labelling import NO_LABELLING, labelling_of
-from fra_zoo.data.shards import braces, find_shards
-from fra_zoo.data.streaming import ShardLoader
-from fra_zoo.data.tars import FAULT, tar_rows
+from fra_zoo.data.disk.labelling import NO_LABELLING, labelling_of
+from fra_zoo.data.stream.shards import braces, find_shards
+from fra_zoo.data.stream.streaming import ShardLoader
+from fra_zoo.data.stream.tars import FAULT, tar_rows
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FERPLUS
 

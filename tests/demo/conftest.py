@@ -12,7 +12,7 @@ from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
 from fra_zoo.methods import create_method
 from fra_zoo.views.spec import ViewSpec
-from tests.demo.films import growing_and_shrinking, write_film
+from tests.demo.videos import growing_and_shrinking, write_video
 
 
 @pytest.fixture(scope="package")
@@ -47,13 +47,13 @@ def photo(tmp_path_factory):
 
 
 @pytest.fixture(scope="package")
-def film(tmp_path_factory):
+def video(tmp_path_factory):
     """Three seconds, five pictures a second, each of another gray."""
     grays = (np.full((64, 96, 3), 16 * number, dtype=np.uint8) for number in range(15))
-    return write_film(tmp_path_factory.mktemp("films") / "film.mp4", grays, rate=5)
+    return write_video(tmp_path_factory.mktemp("videos") / "video.mp4", grays, rate=5)
 
 
 @pytest.fixture(scope="package")
 def pair(tmp_path_factory):
     """Two seconds, five pictures a second: the largest square of the first is the smallest of the last."""
-    return write_film(tmp_path_factory.mktemp("films") / "pair.mp4", growing_and_shrinking(), rate=5)
+    return write_video(tmp_path_factory.mktemp("videos") / "pair.mp4", growing_and_shrinking(), rate=5)

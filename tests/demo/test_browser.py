@@ -15,10 +15,10 @@ import PIL.Image
 import pytest
 
 import fra_zoo
-from fra_zoo.data.opening import open_rgb
+from fra_zoo.data.pixels.opening import open_rgb
 from tests.demo.browser import browsing, chromium
-from tests.demo.films import write_film
 from tests.demo.serving import serving
+from tests.demo.videos import write_video
 
 pytestmark = pytest.mark.slow
 ROWS = (6111, 5288, 4953)
@@ -37,7 +37,7 @@ def faces(real_data):
 def camera(faces, tmp_path_factory):
     """What Chromium's camera sees: a face, as motion JPEG."""
     file = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    return write_film(file, [faces[2]] * 20, rate=10, codec="mjpeg", pix_fmt="yuvj420p")
+    return write_video(file, [faces[2]] * 20, rate=10, codec="mjpeg", pix_fmt="yuvj420p")
 
 
 @pytest.fixture(scope="module")
@@ -128,24 +128,24 @@ def test_a_broken_file_is_one_clear_line(desk, tmp_path, name):
 
 def test_a_film_shows_its_frames(desk, faces, tmp_path):
     _, page, _, _ = desk
-    write_film(tmp_path / "film.mp4", (face for face in faces for _ in range(4)), rate=4)
-    give(page, tmp_path / "film.mp4", "read to 2.50 s")
-    page.wait_for_selector("#film button img")
-    assert page.locator("#film button img").count() == 6
+    write_video(tmp_path / "video.mp4", (face for face in faces for _ in range(4)), rate=4)
+    give(page, tmp_path / "video.mp4", "read to 2.50 s")
+    page.wait_for_selector("#video button img")
+    assert page.locator("#video button img").count() == 6
     assert "2.50 s" in page.locator("#table").inner_text()
     last = page.locator("#picture img").get_attribute("src")
-    page.locator("#film button img").first.click()
+    page.locator("#video button img").first.click()
     page.wait_for_function("src => document.querySelector('#picture img').src != src", arg=last)
 
 
 def test_a_face_of_a_film_stays_chosen_from_frame_to_frame(desk, faces, tmp_path):
     """One of two people comes nearer, the other goes; who is chosen stays so, though the order by size changes."""
     _, page, _, _ = desk
-    write_film(tmp_path / "two.mp4", nearer_and_farther(faces[0], faces[1]), rate=4)
+    write_video(tmp_path / "two.mp4", nearer_and_farther(faces[0], faces[1]), rate=4)
     expected = list(fra_zoo.Predictor().stream(tmp_path / "two.mp4", every="0.5s"))
     assert [[face.track for face in expected[place].faces] for place in (0, -1)] == [[0, 1], [1, 0]]
     give(page, tmp_path / "two.mp4", "two.mp4: read to 2.00 s")
-    page.wait_for_function("document.querySelectorAll('#film button img').length == 5")
+    page.wait_for_function("document.querySelectorAll('#video button img').length == 5")
     assert page.locator("#over_time img").count() == 1
     assert "track" in page.locator("#table").inner_text()
     first, last = (
@@ -153,10 +153,10 @@ def test_a_face_of_a_film_stays_chosen_from_frame_to_frame(desk, faces, tmp_path
         for one in (expected[0], expected[-1])
     )
     for place in (0, 1):  # the largest at the end is the other one at the beginning
-        page.locator("#film button img").last.click()
+        page.locator("#video button img").last.click()
         wait_for_choices(page, last)
         page.locator("#face label").nth(place).click()
-        page.locator("#film button img").first.click()
+        page.locator("#video button img").first.click()
         wait_for_choices(page, first)
         page.wait_for_selector(f"#face label.selected >> text={first[1 - place]}")
         label = expected[0].faces[1 - place].label
@@ -203,7 +203,7 @@ def test_the_camera_is_read(desk, faces):
     (expected,) = fra_zoo.Predictor()(faces[2])
     page.wait_for_function("name => document.querySelector('#bars h2').innerText == name", arg=expected.faces[0].label)
     page.locator("#camera .capture-button").click()
-    page.get_by_role("tab", name="Photo or film").click()
+    page.get_by_role("tab", name="Photo or video").click()
 
 
 def test_nothing_leaves_the_machine(desk):

@@ -20,7 +20,7 @@ import PIL.Image
 import pytest
 
 import fra_zoo
-from fra_zoo.data.opening import open_rgb
+from fra_zoo.data.pixels.opening import open_rgb
 from tests.demo.browser import browsing, chromium
 from tests.train.helpers import run
 

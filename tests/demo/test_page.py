@@ -54,14 +54,14 @@ def test_a_photo_gives_boxes_and_bars(served, classifier, photo):
         assert plain.convert("RGB").tobytes() != other.convert("RGB").tobytes()
 
 
-def test_a_film_gives_its_frames_its_tracks_and_a_table(served, classifier, film):
-    said, _, _, bars, gallery, over_time, table = read(served, film)
-    assert said == "film.mp4: read to 2.00 s"
+def test_a_film_gives_its_frames_its_tracks_and_a_table(served, classifier, video):
+    said, _, _, bars, gallery, over_time, table = read(served, video)
+    assert said == "video.mp4: read to 2.00 s"
     frames = gallery["value"] if isinstance(gallery, dict) else gallery
     assert [one["caption"] for one in frames] == ["0.00 s", "1.00 s", "2.00 s"]
     table = table.get("value", table)
     assert table["headers"] == ["time", "track", "expression", "probability", "uncertainty"]
-    expected = list(Predictor(classifier, detector="center").stream(film, every="1s"))
+    expected = list(Predictor(classifier, detector="center").stream(video, every="1s"))
     assert [row[:3] for row in table["data"]] == [
         [f"{one.seconds:.2f} s", face.track, face.label] for one in expected for face in one.faces
     ]
@@ -72,18 +72,18 @@ def test_a_film_gives_its_frames_its_tracks_and_a_table(served, classifier, film
         assert (np.ptp(np.asarray(drawn.convert("RGB")), axis=2) > 25).mean() > 0.05  # bars in colour
 
 
-def test_no_picture_is_given_twice(served, photo, film):
-    """The browser loads it while the next answer is made, and Gradio writes the file of the same pixels anew."""
+def test_no_picture_is_given_twice(served, photo, video):
+    """The browser loads it while the next answer is made, and Gradio writes the file of the same pixels again."""
     from gradio_client import handle_file
 
-    for file, count in ((photo, 1), (film, 3)):
+    for file, count in ((photo, 1), (video, 3)):
         job = served[1].submit(handle_file(str(file)), 1.0, False, api_name="/read")
         job.result(60)
         lines = [answer[0] for answer in job.outputs()]
         assert len(lines) == len(set(lines)) == count
 
 
-def test_a_photo_has_nothing_of_a_film(served, photo):
+def test_a_photo_has_nothing_of_a_video(served, photo):
     *_, gallery, over_time, table = read(served, photo)
     assert gallery in ([], {"visible": False, "value": [], "__type__": "update"})
     assert (over_time.get("value") if isinstance(over_time, dict) else over_time) is None

@@ -1,4 +1,4 @@
-"""What the page shows of photos and films, without a page."""
+"""What the page shows of photos and videos, without a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fra_zoo.demo.reading import FILM_SIDE, PHOTO_SIDE, read_file, read_frame
 from fra_zoo.predict import Predictor
 from fra_zoo.predict.frame import Frame
 from fra_zoo.predict.sources import frames
-from tests.demo.films import growing_and_shrinking, squares, write_film
+from tests.demo.videos import growing_and_shrinking, squares, write_video
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def predictor(classifier, regions):
 def test_a_photo_is_read_as_the_predictor_reads_it(predictor, photo):
     (one,) = read_file(predictor, photo, 0.5)
     (expected,) = predictor(photo)
-    assert one.said() == f"{photo.name}: 2 faces, the largest first"
+    assert one.overrides() == f"{photo.name}: 2 faces, the largest first"
     assert one.faces == expected.faces
     assert one.time == ""
     plain, tinted = one.picture(False), one.picture(True)
@@ -39,12 +39,12 @@ def test_a_large_photo_is_shown_smaller_with_its_boxes(classifier):
     assert one.faces[0].box == (500, 200, 400, 200)
 
 
-def test_a_film_is_read_every_so_many_seconds(predictor, film):
-    readings = list(read_file(predictor, film, 1.0))
+def test_a_film_is_read_every_so_many_seconds(predictor, video):
+    readings = list(read_file(predictor, video, 1.0))
     assert [one.time for one in readings] == ["0.00 s", "1.00 s", "2.00 s"]
     assert [round(float(one.pixels.mean())) for one in readings] == pytest.approx([0, 80, 160], abs=3)
     assert max(readings[0].pixels.shape) <= FILM_SIDE
-    assert len(list(read_file(predictor, film, 0.1))) == 15
+    assert len(list(read_file(predictor, video, 0.1))) == 15
 
 
 def test_faces_of_a_film_keep_their_tracks_as_the_predictor_has_them(classifier, pair):
@@ -68,7 +68,7 @@ def test_another_film_begins_with_tracks_of_its_own(classifier, pair):
 
 def test_a_large_film_is_followed_before_it_is_made_smaller(classifier, tmp_path):
     large = (np.kron(pixels, np.ones((10, 10, 1), np.uint8)) for pixels in growing_and_shrinking(3))
-    file = write_film(tmp_path / "large.mp4", large, rate=5)
+    file = write_video(tmp_path / "large.mp4", large, rate=5)
     readings = list(read_file(Predictor(classifier, detector=squares), file, 0.2))
     assert readings[0].pixels.shape == (FILM_SIDE // 2, FILM_SIDE, 3)
     assert [[face.track for face in one.faces] for one in readings] == [[0, 1]] * 3
@@ -79,7 +79,7 @@ def test_a_broken_file_is_one_line_without_its_folder(predictor, tmp_path, name)
     file = tmp_path / name
     file.write_bytes(b"" if name == "empty.png" else b"this is no picture" * 40)
     (one,) = read_file(predictor, file, 0.5)
-    said = one.said()
+    said = one.overrides()
     assert said.startswith(f"{name} could not be read: ")
     assert str(tmp_path) not in said
     assert "\n" not in said
@@ -90,7 +90,7 @@ def test_a_broken_file_is_one_line_without_its_folder(predictor, tmp_path, name)
 def test_an_image_without_a_face_is_no_error(classifier):
     predictor = Predictor(classifier, detector=lambda pixels: [])
     one = read_frame(predictor, Frame("wall.png", np.zeros((20, 20, 3), dtype=np.uint8)))
-    assert one.said() == "wall.png: no face found"
+    assert one.overrides() == "wall.png: no face found"
     assert one.error is None
 
 

@@ -12,8 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from fra_zoo.methods import list_methods
 from fra_zoo.train.checkpoint import Checkpoint
-from fra_zoo.train.optim import build_optimizer
-from fra_zoo.train.sharding import fill, is_sharded, shard
+from fra_zoo.train.fsdp import fill, is_sharded, shard
+from fra_zoo.train.optimizers import build_optimizer
 from tests.distributed.test_two_processes import WORLD, exact, free_port, joined_batch, part_of
 
 CASES = [*[(name, "adamw") for name in list_methods()], ("mae", "lars"), ("mae", "sgd"), ("mae", "adam")]

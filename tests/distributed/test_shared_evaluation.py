@@ -13,11 +13,11 @@ from torch import nn
 
 from fra_zoo.data import create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
-from fra_zoo.distributed import buffers_of_first, gather_objects, process_rank, world_size
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate import create_evaluator, sharing
 from fra_zoo.evaluate.features import embed_faces
 from fra_zoo.evaluate.needs import FindsRegions
+from fra_zoo.runtime.distributed import gather_objects, process_rank, use_rank0_buffers, world_size
 from fra_zoo.train.processes import REPEATED, process_errors
 from fra_zoo.views.spec import ViewSpec
 from tests.distributed.test_two_processes import free_port
@@ -47,7 +47,7 @@ def plain_embed(images):
     return images.flatten(1)
 
 
-def embedded(count, *bad, **options):
+def bundled(count, *bad, **options):
     found = embed_faces(plain_embed, loader(count, *bad, **options), ViewSpec(SIZE))
     return [found.x, found.y, found.row]
 
@@ -83,10 +83,10 @@ def numbers():
 def everything():
     """All that is asked, of one process or of several."""
     sharing.BATCH = 4
-    found = {f"{count} {options}": embedded(count, **options) for count, options in CASES}
-    found |= {f"bad {options}": embedded(17, BAD, 6, **options) for options in OPTIONS}
-    found["raised"] = error_of(lambda: list(sharing.look_at(loader(17), failing_look)))
-    found["too many bad"] = error_of(lambda: embedded(17, 1, 2, 6, 9))
+    found = {f"{count} {options}": bundled(count, **options) for count, options in CASES}
+    found |= {f"bad {options}": bundled(17, BAD, 6, **options) for options in OPTIONS}
+    found["raised"] = error_of(lambda: list(sharing.distributed_map(loader(17), failing_look)))
+    found["too many bad"] = error_of(lambda: bundled(17, 1, 2, 6, 9))
     return found | {"numbers": numbers()}
 
 
@@ -100,7 +100,7 @@ def worker(rank, world, port, folder):
     join(rank, world, port)
     norm = nn.BatchNorm1d(2)
     norm.running_mean.fill_(rank)
-    with buffers_of_first(norm):
+    with use_rank0_buffers(norm):
         inside = norm.running_mean.clone()
     buffers = [inside, norm.running_mean]
     torch.save(everything() | {"buffers": buffers, "ranks": gather_objects(rank)}, folder / f"{rank}.pt")
@@ -169,7 +169,7 @@ def leaving(rank, port, folder):
     join(rank, 2, port)
     sharing.BATCH = 4
     with pytest.raises(FraZooError) as error, process_errors(REPEATED):
-        list(sharing.look_at(loader(17), leaving_look))
+        list(sharing.distributed_map(loader(17), leaving_look))
     (folder / "error.txt").write_text(str(error.value))
     os._exit(0)
 

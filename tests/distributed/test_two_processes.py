@@ -12,15 +12,15 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
-from fra_zoo.distributed import (
+from fra_zoo.layers.norm import GatheredBatchNorm, gather_batch_norms
+from fra_zoo.losses.sinkhorn import sinkhorn
+from fra_zoo.methods import list_methods
+from fra_zoo.runtime.distributed import (
     gather_across_processes,
-    gather_constant,
+    gather_no_grad,
     mean_across_processes,
     sum_across_processes,
 )
-from fra_zoo.layers.norm import JoinedBatchNorm, join_batch_norms
-from fra_zoo.losses.sinkhorn import sinkhorn
-from fra_zoo.methods import list_methods
 from tests.methods import complete, make
 
 WORLD = 2
@@ -29,7 +29,7 @@ CASES = [*[(name, None) for name in list_methods()], ("fra", "paper"), ("fra", "
 
 def exact(name, preset):
     torch.manual_seed(0)
-    return join_batch_norms(make(name, preset=preset).double())
+    return gather_batch_norms(make(name, preset=preset).double())
 
 
 def joined_batch(method):
@@ -108,11 +108,11 @@ def test_collectives_are_the_identity_on_one_process():
     assert sum_across_processes(x) is x
     assert mean_across_processes(x) is x
     assert gather_across_processes(x) is x
-    assert gather_constant(x.requires_grad_()).equal(x)
+    assert gather_no_grad(x.requires_grad_()).equal(x)
 
 
 def test_joined_norm_is_batch_norm_on_one_process():
-    ours, theirs = JoinedBatchNorm(4), torch.nn.BatchNorm2d(4)
+    ours, theirs = GatheredBatchNorm(4), torch.nn.BatchNorm2d(4)
     x = torch.randn(5, 4, 3, 3)
     torch.testing.assert_close(ours(x), theirs(x))
     torch.testing.assert_close(ours.running_var, theirs.running_var)
@@ -122,7 +122,7 @@ def test_joining_norms_keeps_names_and_outputs():
     import timm
 
     model = timm.create_model("efficientnet_b0", num_classes=0).eval()
-    joined = join_batch_norms(copy.deepcopy(model))
+    joined = gather_batch_norms(copy.deepcopy(model))
     assert list(joined.state_dict()) == list(model.state_dict())
     x = torch.randn(1, 3, 64, 64)
     torch.testing.assert_close(joined(x), model(x))

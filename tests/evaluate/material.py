@@ -8,7 +8,7 @@ import timm
 import torch
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.pairs import Pairs
+from fra_zoo.data.disk.pairs import Pairs
 from fra_zoo.evaluate import EvaluationData, PlainBackbone, PlainClassifier, Subject
 from fra_zoo.labels import FERPLUS
 from fra_zoo.views.spec import ViewSpec

@@ -12,7 +12,7 @@ import yaml
 
 import fra_zoo
 from fra_zoo.cli import main
-from fra_zoo.evaluate.base import EVALUATORS
+from fra_zoo.evaluate.evaluator import EVALUATORS
 from fra_zoo.hub import export_model
 from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.monitor import Monitor
@@ -26,8 +26,8 @@ FILE = '''
 from dataclasses import dataclass
 
 from fra_zoo.evaluate import Evaluator, EvaluatorConfig, Watch
-from fra_zoo.evaluate.base import EVALUATORS
-from fra_zoo.fields import option
+from fra_zoo.evaluate.evaluator import EVALUATORS
+from fra_zoo.config.fields import option
 
 
 @dataclass
@@ -94,7 +94,7 @@ def test_the_monitor_logs_and_draws_it_and_the_card_states_it(spread, run, monke
     assert {"probe_accuracy", "knn_accuracy", "spread_distance"} <= set(numbers)
     folder.log({"step": 0, "epoch": 0, **numbers})
     drawn = {}
-    monkeypatch.setattr("fra_zoo.plot.curves", lambda rows, groups, file: drawn.update(groups))
+    monkeypatch.setattr("fra_zoo.viz.plots.curves", lambda rows, groups, file: drawn.update(groups))
     monitor.finish()
     assert drawn["spread"] == ["spread_distance"]
     assert drawn["accuracy on valid"] == ["knn_accuracy", "probe_accuracy"]

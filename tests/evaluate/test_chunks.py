@@ -9,9 +9,9 @@ from fra_zoo.data import create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.evaluate import chunks, features
 from fra_zoo.evaluate.chunks import Chunks, mean_and_deviation
+from fra_zoo.evaluate.evaluators.knn import knn_scores
+from fra_zoo.evaluate.evaluators.probe import fit_logistic, probe
 from fra_zoo.evaluate.features import Features, embed_faces
-from fra_zoo.evaluate.knn import knn_scores
-from fra_zoo.evaluate.probe import fit_logistic, probe
 from fra_zoo.views.spec import ViewSpec
 
 

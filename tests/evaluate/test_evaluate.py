@@ -7,14 +7,14 @@ import math
 import pytest
 import torch
 
-from fra_zoo.data.pairs import read_pairs
+from fra_zoo.data.disk.pairs import read_pairs
 from fra_zoo.errors import FraZooError
+from fra_zoo.evaluate.evaluators.knn import knn
+from fra_zoo.evaluate.evaluators.probe import probe
+from fra_zoo.evaluate.evaluators.regions import overlap, score
+from fra_zoo.evaluate.evaluators.verification import area_under_curve, best_threshold, verification
 from fra_zoo.evaluate.features import Features
-from fra_zoo.evaluate.knn import knn
 from fra_zoo.evaluate.metrics import calibration_error, classification_metrics, confusion_matrix
-from fra_zoo.evaluate.probe import probe
-from fra_zoo.evaluate.regions import overlap, score
-from fra_zoo.evaluate.verification import area_under_curve, best_threshold, verification
 
 
 def test_classification_metrics_by_hand():

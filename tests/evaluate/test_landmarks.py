@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fra_zoo.data.landmarks import POINTS, Landmarks, read_landmarks, write_landmarks
+from fra_zoo.data.disk.landmarks import POINTS, Landmarks, read_landmarks, write_landmarks
 from fra_zoo.errors import FraZooError
-from fra_zoo.evaluate.landmarks import agreement, regions_at
+from fra_zoo.evaluate.evaluators.landmarks import agreement, regions_at
 
 
 def test_the_region_at_a_point():

@@ -10,7 +10,7 @@ import torch
 from datasets import Dataset, Features, Image, Value
 from torch import nn
 
-from fra_zoo.data.base import FaceData
+from fra_zoo.data.dataset import FaceData
 from fra_zoo.evaluate import EvaluationData, Subject, create_evaluator
 from fra_zoo.evaluate.corruptions import LIGHT, NOISE_STD, STRENGTHS, bar, blur, jpeg, low_light, noise
 from fra_zoo.labels import LabelSpace

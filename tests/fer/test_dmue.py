@@ -14,8 +14,8 @@ from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.data.sampling import class_batches_order
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
-from fra_zoo.fer.dmue import ramps
-from fra_zoo.layers.norm import join_batch_norms
+from fra_zoo.fer.objectives.dmue import ramps
+from fra_zoo.layers.norm import gather_batch_norms
 from fra_zoo.losses.label_distribution import latent_distribution_loss, sharpen, with_class, without_class
 from fra_zoo.losses.similarity import class_similarity, similarity_preserving_loss
 from fra_zoo.views.random import sample_keys
@@ -178,7 +178,7 @@ def test_branches_that_are_copies_are_alike_under_dropout():
 
 @pytest.mark.parametrize("joined", [False, True])
 def test_the_necks_statistics_are_those_of_the_targets_features_alone(joined):
-    task = join_batch_norms(make()) if joined else make()
+    task = gather_batch_norms(make()) if joined else make()
     width = len(task.neck.weight)
     means, variances = torch.zeros(width), torch.ones(width)
     for _ in range(2):

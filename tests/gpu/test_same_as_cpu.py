@@ -8,8 +8,8 @@ import torch
 from fra_zoo.evaluate.chunks import mean_and_deviation
 from fra_zoo.fer.augmentation import AUGMENTATIONS
 from fra_zoo.methods import list_methods
-from fra_zoo.train.batch import ready
-from fra_zoo.views.apply import place_views
+from fra_zoo.train.prepare_batch import ready
+from fra_zoo.views.apply import views_with_transforms
 from tests.methods import make
 
 FACES = torch.randint(0, 256, (16, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -19,7 +19,8 @@ FACES = torch.randint(0, 256, (16, 3, 64, 64), dtype=torch.uint8, generator=torc
 def test_views_of_an_augmentation(name):
     spec = AUGMENTATIONS.get(name)(64)
     here, there = (
-        place_views(FACES.to(device), [spec], seed=1, epoch=2, index=torch.arange(16))[0] for device in ("cpu", "cuda")
+        views_with_transforms(FACES.to(device), [spec], seed=1, epoch=2, index=torch.arange(16))[0]
+        for device in ("cpu", "cuda")
     )
     torch.testing.assert_close(there.images.cpu(), here.images, rtol=0, atol=1e-4)
     torch.testing.assert_close(there.place.cpu(), here.place)

@@ -29,7 +29,7 @@ def own_connections():
     """The client keeps connections open, to the server of the test before as well."""
     from huggingface_hub.utils import close_session
 
-    from fra_zoo.data import fetching
+    from fra_zoo.data.stream import fetching
 
     def close():
         close_session()

@@ -202,7 +202,7 @@ class Handler(BaseHTTPRequestHandler):
         rid = f"{owner}/{p['name']}"
         out = dict(url=f"{hub.url}/{'' if kind == 'models' else kind + '/'}{rid}", name=rid)
         if owner not in (u["name"], *u["orgs"]) or u["role"] != "write":
-            raise HubError(403, f'You don\'t have the rights to create a model under the namespace "{owner}"')
+            raise HubError(403, f'You don\'t have the permissions to create a model under the namespace "{owner}"')
         with hub.lock:
             if f"{kind}/{rid}" in hub.repos:  # with exist_ok=True the client reads "url" from this answer
                 return self.json(dict(out, error="You already created this model repo"), 409)

@@ -12,7 +12,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.hub.measured import add_measured
 from fra_zoo.hub.publish import stage
 from fra_zoo.models import zoo
-from fra_zoo.models.embedded import Embedded, _read
+from fra_zoo.models.bundled import BundledWeights, _read
 from tests.train.helpers import REPOSITORY
 
 
@@ -20,13 +20,13 @@ from tests.train.helpers import REPOSITORY
 def package(tuned, pretrained, tmp_path, monkeypatch):
     """A backbone and a classifier as published folders, in the place of what comes with the package."""
     monkeypatch.syspath_prepend(str(REPOSITORY / "recipes"))  # as Python does for a script
-    found: dict[str, Embedded] = {}
+    found: dict[str, BundledWeights] = {}
     for tag, run in (("faces", pretrained[0]), ("ferplus", tuned[0])):
         folder = tmp_path / "package" / f"test_resnet.{tag}"
         folder.mkdir(parents=True)
         stage(run, folder.name, folder)
         found[tag] = _read(folder)
-    monkeypatch.setitem(zoo.EMBEDDED, "test_resnet", found)
+    monkeypatch.setitem(zoo.BUNDLED, "test_resnet", found)
     return {tag: one.folder for tag, one in found.items()}
 
 

@@ -23,7 +23,7 @@ import fra_zoo
 from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.methods import load_method
-from fra_zoo.models.embedded import Embedded
+from fra_zoo.models.bundled import BundledWeights
 from tests.hub.conftest import classifier
 
 NOW = {"headers": {"Retry-After": "0"}}
@@ -249,13 +249,13 @@ def test_some_heads_are_enough_for_regions_and_the_rest_is_said(pretrained, tmp_
 
 def test_what_comes_with_the_package_is_published_in_one_go(hub, tuned, tmp_path, monkeypatch, capsys):
     module = importlib.import_module("fra_zoo.hub.publish")  # `fra_zoo.hub.publish` itself is the function
-    monkeypatch.setattr(module, "EMBEDDED", {"test_resnet": {}})
+    monkeypatch.setattr(module, "BUNDLED", {"test_resnet": {}})
     with pytest.raises(FraZooError, match="no weights come with the package"):
-        module.publish_embedded("acme")
+        module.publish_bundled("acme")
     folders = [tmp_path / name for name in ("test_resnet.tuned", "test_resnet.other")]
     for folder in folders:
         main(["publish", str(tuned[0]), "--to", str(folder)])
-    monkeypatch.setattr(module, "EMBEDDED", {"test_resnet": {one.name: Embedded(one) for one in folders}})
+    monkeypatch.setattr(module, "BUNDLED", {"test_resnet": {one.name: BundledWeights(one) for one in folders}})
     main(["publish", "--all", "acme"])
     assert capsys.readouterr().out.count("published and compared bit for bit") == 2
     for folder in folders:
@@ -420,7 +420,7 @@ def test_a_full_disk_is_one_line(hub, tuned, monkeypatch, no_cache):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("fra_zoo.remote.hf_hub_download", full)
+    monkeypatch.setattr("fra_zoo.io.remote.hf_hub_download", full)
     with pytest.raises(FraZooError, match=r"the disk is full \(.*\): free some space, or set HF_HOME"):
         load()
 
@@ -518,7 +518,7 @@ def test_a_dataset_streams_with_the_token_that_its_storage_may_not_see(hub, tmp_
     from huggingface_hub import HfApi
 
     from fra_zoo.data import create_dataset
-    from fra_zoo.data.streaming import ShardLoader
+    from fra_zoo.data.stream.streaming import ShardLoader
 
     png = io.BytesIO()
     PIL.Image.new("RGB", (9, 9)).save(png, "png")

@@ -11,11 +11,11 @@ import pytest
 from huggingface_hub import HfApi
 
 import fra_zoo
-from fra_zoo import remote
-from fra_zoo.data.opening import open_rgb
+from fra_zoo.data.pixels.opening import open_rgb
+from fra_zoo.io import remote
+from fra_zoo.io.hub_errors import HubError
 from fra_zoo.predict.detectors import Found, make_detector, yunet
 from fra_zoo.predict.detectors.yunet_onnx import decoded, of_file
-from fra_zoo.refusals import HubError
 
 pytest.importorskip("cv2", reason="OpenCV is not installed")
 

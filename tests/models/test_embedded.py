@@ -19,7 +19,6 @@ from fra_zoo.hub import export_model
 from fra_zoo.hub.half import halve
 from fra_zoo.labels import FERPLUS
 from fra_zoo.models import zoo
-from fra_zoo.models.embedded import embedded
 from fra_zoo.views.spec import ViewSpec
 
 NAME, TAG, READER = "fra_resnet18", "fra_resnet18.drawn_e1", "fra_resnet18.ferplus"
@@ -27,8 +26,8 @@ NAME, TAG, READER = "fra_resnet18", "fra_resnet18.drawn_e1", "fra_resnet18.ferpl
 
 def register(monkeypatch, folder: Path) -> None:
     """What importing the zoo does when this folder is in the package."""
-    for name in zoo.EMBEDDED:
-        monkeypatch.setitem(zoo.EMBEDDED, name, embedded(name, folder))
+    for name in zoo.BUNDLED:
+        monkeypatch.setitem(zoo.BUNDLED, name, bundled(name, folder))
     cfgs = generate_default_cfgs(zoo._all_cfgs(NAME, zoo.ZOO[NAME]))
     monkeypatch.setitem(zoo.default_cfgs, NAME, cfgs[NAME])
 
@@ -139,7 +138,7 @@ def test_an_organisation_of_the_hub_wins(package, monkeypatch):
 
 def test_what_comes_with_the_package_is_whole():
     """Each folder is an export that loads."""
-    folders = [one.folder for tags in zoo.EMBEDDED.values() for one in tags.values()]
+    folders = [one.folder for tags in zoo.BUNDLED.values() for one in tags.values()]
     for folder in folders:
         fra_zoo.create_model(folder.name, pretrained=True)
         assert json.loads((folder / "training.json").read_text())

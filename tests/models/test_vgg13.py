@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import fra_zoo
-from fra_zoo.fer.base import FERPLUS_OPTIM, unit_gain
+from fra_zoo.fer.objective import FERPLUS_OPTIM, unit_gain
 from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
-from fra_zoo.models.preprocessing import clean_view, load_size
+from fra_zoo.models.preprocessing import eval_view_of, load_size
 from fra_zoo.views.apply import make_views
 from fra_zoo.views.operations.photometric import photometric
 from fra_zoo.views.operations.warp import warp, warp_matrix
@@ -77,9 +77,9 @@ def test_preprocessing_travels_with_an_export(tmp_path):
     model = fra_zoo.create_model("ferplus_vgg13", num_classes=8).eval()
     task = fra_zoo.create_objective("majority", model, image_size=64)
     assert task.views[0].photometric
-    export_model(model, tmp_path, view=task.views[0].clean(), labels=FERPLUS, load_size=48)
+    export_model(model, tmp_path, view=task.views[0].eval_view(), labels=FERPLUS, load_size=48)
     loaded = fra_zoo.create_model(f"local-dir:{tmp_path}").eval()
-    assert clean_view(loaded) == task.views[0].clean()
+    assert eval_view_of(loaded) == task.views[0].eval_view()
     assert load_size(loaded, 64) == 48
     x = torch.randn(2, 1, 64, 64)
     torch.testing.assert_close(loaded(x), model(x))

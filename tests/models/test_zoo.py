@@ -15,7 +15,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.hub import export_model
 from fra_zoo.labels import FERPLUS
 from fra_zoo.methods import load_method
-from fra_zoo.models.embedded import FOLDER
+from fra_zoo.models.bundled import FOLDER
 from fra_zoo.views.spec import ViewSpec
 
 NAMES = fra_zoo.list_models()

@@ -14,8 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from fra_zoo.hub.foreign import method_from_checkpoint
-from fra_zoo.hub.foreign.layouts.fra import rename_fra
+from fra_zoo.hub.convert import method_from_checkpoint
+from fra_zoo.hub.layouts.fra import rename_fra
 from fra_zoo.layers.ema import momentum_at
 
 FILES = sorted(Path(os.environ.get("FRA_ZOO_GOLDEN", Path(__file__).parent / "golden")).glob("*.safetensors"))

@@ -174,7 +174,7 @@ def test_the_default_is_the_first_backbone_of_the_package(small, photos, monkeyp
     assert embedder.fingerprint == Embedder("fra_resnet18", detector="none").fingerprint
     assert embedder.fingerprint != Embedder(small, detector="none").fingerprint
     assert embedder(photos / "b.png")[0].faces[0].vector.shape == (512,)
-    monkeypatch.setattr(zoo, "EMBEDDED", {name: {} for name in zoo.ZOO})
+    monkeypatch.setattr(zoo, "BUNDLED", {name: {} for name in zoo.ZOO})
     with pytest.raises(FraZooError, match="no backbone comes with the package; give a model"):
         Embedder()
 

@@ -16,7 +16,7 @@ import torch
 
 import fra_zoo
 from fra_zoo.cli import main
-from fra_zoo.data.images import decode
+from fra_zoo.data.pixels.images import decode
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub import export_model
 from fra_zoo.hub.onnx import export_onnx
@@ -292,7 +292,7 @@ def test_a_killed_video_run_ends_with_the_rows_of_a_whole_one(export, tmp_path):
 
 
 def test_command_line(export, photo, video, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(zoo, "EMBEDDED", {name: {} for name in zoo.ZOO})
+    monkeypatch.setattr(zoo, "BUNDLED", {name: {} for name in zoo.ZOO})
     words = ["--model", str(export), "--detector", "center"]
     main(["predict", str(photo), *words, "--picture", str(tmp_path / "p.png")])
     out = capsys.readouterr().out

@@ -14,10 +14,10 @@ from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub import export_model
 from fra_zoo.hub.onnx import export_onnx
-from fra_zoo.plot import picture_file
 from fra_zoo.predict import Predictor
 from fra_zoo.predict.detectors import Found, make_detector
 from fra_zoo.views.spec import ViewSpec
+from fra_zoo.viz.plots import picture_file
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
 

@@ -1,4 +1,4 @@
-"""Faces of a film keep an identity, whatever they do; probabilities are smoothed over it."""
+"""Faces of a video keep an identity, whatever they do; probabilities are smoothed over it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.predict import Face, Prediction, Predictor
-from fra_zoo.predict.detectors.base import Chosen
-from fra_zoo.predict.looks import listening, looks
+from fra_zoo.predict.appearance import appearance, capture_features
+from fra_zoo.predict.detector import Chosen
 from fra_zoo.predict.sources import frames
 from fra_zoo.predict.timeline import Timeline
 from fra_zoo.predict.tracks import Tracker, _likeness, assign, overlap
@@ -33,7 +33,7 @@ def face(x, look=None, glad=0.5, y=0, side=20):
     return Face((x, y, side, side), {"glad": glad, "sad": 1 - glad}, look=None if look is None else LOOKS[look])
 
 
-def film(*faces, step=0.1, source="a.mp4", begin=0):
+def video(*faces, step=0.1, source="a.mp4", begin=0):
     """One prediction for each tuple of faces."""
     return [
         Prediction(source, (200, 100), tuple(some), begin + number, (begin + number) * step)
@@ -69,30 +69,30 @@ def test_overlap_is_that_of_a_count_of_pixels():
 def test_faces_that_cross_keep_their_numbers_by_their_looks():
     ways = [(face(4 * t, 0), face(80 - 4 * t, 1)) for t in range(21)]
     swapped = [pair if t % 2 else pair[::-1] for t, pair in enumerate(ways)]  # the detector's order means nothing
-    tracks = [t if n % 2 else t[::-1] for n, t in enumerate(numbers(film(*swapped)))]
+    tracks = [t if n % 2 else t[::-1] for n, t in enumerate(numbers(video(*swapped)))]
     assert tracks == [tracks[0]] * 21
     assert sorted(tracks[0]) == [0, 1]
 
 
 def test_a_face_that_jumps_is_known_by_its_look_and_another_in_its_place_is_not():
-    assert numbers(film((face(0, 0),), (face(35, 0),), (face(70, 0),))) == [[0], [0], [0]]
-    assert numbers(film((face(0, 0),), (face(35, 1),))) == [[0], [1]]
-    assert numbers(film((face(0, 0),), (face(0, 1),))) == [[0], [1]]  # a cut
-    assert numbers(film((face(0, 0),), (face(150, 0),))) == [[0], [1]]  # too far
-    assert numbers(film((face(0),), (face(5),), (face(45),))) == [[0], [0], [1]]  # without looks by overlap alone
+    assert numbers(video((face(0, 0),), (face(35, 0),), (face(70, 0),))) == [[0], [0], [0]]
+    assert numbers(video((face(0, 0),), (face(35, 1),))) == [[0], [1]]
+    assert numbers(video((face(0, 0),), (face(0, 1),))) == [[0], [1]]  # a cut
+    assert numbers(video((face(0, 0),), (face(150, 0),))) == [[0], [1]]  # too far
+    assert numbers(video((face(0),), (face(5),), (face(45),))) == [[0], [0], [1]]  # without looks by overlap alone
 
 
 def test_a_face_that_is_missed_for_a_while_goes_on_and_numbers_are_not_used_again():
     gone = [()] * 15
-    assert numbers(film((face(0, 0),), *gone, (face(0, 0),)))[-1] == [0]
-    assert numbers(film((face(0, 0),), *gone, *gone, (face(0, 0),)))[-1] == [1]
-    assert numbers(film((face(0, 0),), (), (face(0, 0),), step=5.0)) == [[0], [], [0]]  # few frames, far apart
-    assert numbers(film((face(0, 0),)) + film((face(0, 0), face(90, 1)), source="b.mp4")) == [[0], [0, 1]]
+    assert numbers(video((face(0, 0),), *gone, (face(0, 0),)))[-1] == [0]
+    assert numbers(video((face(0, 0),), *gone, *gone, (face(0, 0),)))[-1] == [1]
+    assert numbers(video((face(0, 0),), (), (face(0, 0),), step=5.0)) == [[0], [], [0]]  # few frames, far apart
+    assert numbers(video((face(0, 0),)) + video((face(0, 0), face(90, 1)), source="b.mp4")) == [[0], [0, 1]]
 
 
 def test_frames_that_cannot_be_read_change_nothing():
     broken = Prediction("a.mp4", (0, 0), (), 1, None, "the frame cannot be decoded")
-    before, after = film((face(0, 0),)), film((face(0, 0),), begin=2)
+    before, after = video((face(0, 0),)), video((face(0, 0),), begin=2)
     assert numbers([*before, broken, *after]) == [[0], [], [0]]
 
 
@@ -118,7 +118,7 @@ def test_photos_are_passed_on_as_they_are():
 
 def test_looks_keep_scalar_products():
     features = F.normalize(torch.rand(40, 512), dim=1)
-    kept = looks(features * 7)
+    kept = appearance(features * 7)
     assert kept.shape == (40, 64)
     gap = (kept @ kept.T - features @ features.T).abs()
     assert gap.mean() < 0.05
@@ -127,7 +127,7 @@ def test_looks_keep_scalar_products():
 
 def test_listening_ends_with_the_block(small):
     model = Predictor(small, detector="none").model
-    with listening(model) as heard:
+    with capture_features(model) as heard:
         answer = model(torch.zeros(2, 3, 32, 32))
     torch.testing.assert_close(model.get_classifier()(heard[0]), answer)
     model(torch.zeros(1, 3, 32, 32))
@@ -137,7 +137,7 @@ def test_listening_ends_with_the_block(small):
 def test_without_scipy_it_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(FraZooError, match=r"scipy: pip install 'fra-zoo\[predict\]'"):
-        numbers(film((face(0),), (face(0),)))
+        numbers(video((face(0),), (face(0),)))
 
 
 RED, BLUE = (200, 40, 40), (40, 40, 200)
@@ -218,8 +218,8 @@ def test_a_timeline_is_of_a_film_with_faces(small, clip, tmp_path, capsys):
     PIL.Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
     with pytest.raises(SystemExit):
         main(["predict", str(tmp_path / "a.png"), "--timeline", str(tmp_path / "t.png")])
-    assert "--timeline is of a film" in capsys.readouterr().err
+    assert "--timeline is of a video" in capsys.readouterr().err
     lines = Timeline()
-    lines.add(row for one in film((face(0, glad=0.9),), (face(0, glad=0.2),)) for row in one.rows())  # without tracks
+    lines.add(row for one in video((face(0, glad=0.9),), (face(0, glad=0.2),)) for row in one.rows())  # without tracks
     with pytest.raises(FraZooError, match="no timeline to draw"):
         lines.draw(tmp_path / "t.png")

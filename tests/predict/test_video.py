@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.predict.pace import pace
+from fra_zoo.predict.frame_stride import frame_stride
 from fra_zoo.predict.sources import frames
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
@@ -67,7 +67,7 @@ def test_one_frame_every_half_second_by_the_files_own_times(tmp_path):
 
 
 def test_frames_without_a_time_are_all_read():
-    due = pace("2s")
+    due = frame_stride("2s")
     assert [due(0, 0.0), due(1, None), due(2, 1.0), due(3, None), due(4, 2.0)] == [True, True, False, True, True]
 
 
@@ -110,7 +110,7 @@ def test_turned_videos_are_upright(tmp_path):
     content = file.read_bytes()
     one = 65536
     upright, turned = (struct.pack(">9i", *m, 0, 0, 1 << 30) for m in ((one, 0, 0, 0, one, 0), (0, one, 0, -one, 0, 0)))
-    assert content.count(upright) == 2  # of the film and of its track
+    assert content.count(upright) == 2  # of the video and of its track
     place = content.rindex(upright)
     file.write_bytes(content[:place] + turned + content[place + len(turned) :])
     pixels = next(frames(file)).pixels

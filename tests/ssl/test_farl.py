@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fra_zoo.captions import caption, prompt
 from fra_zoo.data import create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate import EvaluationData, Subject, create_evaluator
 from fra_zoo.labels import FERPLUS
+from fra_zoo.labels.captions import caption, prompt
 from fra_zoo.layers.text import LENGTH, byte_tokens, cut_tokens
 from fra_zoo.methods import load_method
 from tests.methods import batch_for, make

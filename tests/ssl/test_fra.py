@@ -7,7 +7,7 @@ import torch
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.methods.fra import FRAOutput
-from fra_zoo.views.places import mirrored
+from fra_zoo.views.transforms import mirrored
 from tests.methods import batch_for, make
 
 
@@ -30,14 +30,14 @@ def test_the_paper_s_preset_weighs_as_the_paper_writes():
 def test_published_forms_need_no_places(preset):
     method = make("fra", preset=preset, local_hidden_dim=48)
     batch = batch_for(method)
-    del batch["places"]
+    del batch["transforms"]
     assert method(batch)["loss"].isfinite()
 
 
 def test_tied_regions_without_places_are_one_line():
     method = make("fra")
     batch = batch_for(method)
-    del batch["places"]
+    del batch["transforms"]
     with pytest.raises(FraZooError, match="tie_views=False"):
         method(batch)
 
@@ -57,7 +57,7 @@ def test_a_mirrored_view_is_read_mirrored(balance):
 
     def relation(places, **options):
         method = make("fra", balance=balance, **options)
-        return method._relation(views, views, {"places": places})
+        return method._relation(views, views, {"transforms": places})
 
     own = relation([here, here], tie_views=False)
     torch.testing.assert_close(relation([here, there]), own)
@@ -71,4 +71,4 @@ def test_pixels_that_the_other_view_does_not_show_are_left_out():
     left[:, 0, 2], right[:, 0, 2] = -0.51, 0.51
     views = [seen(torch.rand(4, 8, 5, 5)) for _ in range(2)]
     method = make("fra", mean_entropy_weight=0.0)
-    assert method._relation(views, views, {"places": [left, right]}).item() == 0.0
+    assert method._relation(views, views, {"transforms": [left, right]}).item() == 0.0

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.layers.norm import join_batch_norms
+from fra_zoo.layers.norm import gather_batch_norms
 from fra_zoo.layers.positions import sincos_positions
 from tests.methods import batch_for, make
 
@@ -59,7 +59,7 @@ def test_queries_and_keys_see_norms_of_other_groups():
     for part in order.chunk(2):
         expected[part] = method.target(batch["views"][1][part])[1]
     torch.testing.assert_close(keys, expected)
-    assert join_batch_norms(method)._groups() == 1
+    assert gather_batch_norms(method)._groups() == 1
     assert make("moco_v2", "test_vit")._groups() == 1
 
 

@@ -15,7 +15,7 @@ from fra_zoo.data import create_dataset
 from fra_zoo.data.identity import difference, identity
 from fra_zoo.errors import FraZooError
 from fra_zoo.train.checkpoint import Checkpoint
-from fra_zoo.train.optim import build_optimizer
+from fra_zoo.train.optimizers import build_optimizer
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.train.settings import Settings
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 from torch import nn
 
+from fra_zoo.config.optim import OptimConfig, by_epochs
 from fra_zoo.errors import FraZooError
-from fra_zoo.fer.base import FRA_OPTIM
-from fra_zoo.optim import OptimConfig, by_epochs
+from fra_zoo.fer.objective import FRA_OPTIM
 from fra_zoo.train import checkpoint
 from fra_zoo.train.checkpoint import Checkpoint
 from fra_zoo.train.config import PretrainConfig, TrainConfig
 from fra_zoo.train.loop import Trainer
-from fra_zoo.train.optim import build_optimizer
+from fra_zoo.train.optimizers import build_optimizer
 from fra_zoo.train.plan import Plan, make_plan, micro_batch
 from fra_zoo.train.run_folder import RunFolder
 from fra_zoo.train.schedule import learning_rate
@@ -44,11 +44,11 @@ def test_learning_rate_rises_and_falls():
 
 def test_milestones_stretch_with_the_run_and_may_be_a_groups_own():
     milestones = by_epochs(100, {20: 1.0, 40: 0.5, 100: 0.1})
-    recipe = RECIPE.but(max_warmup_epochs=0, epochs=10, schedule="step", milestones=milestones)
+    recipe = RECIPE.replace(max_warmup_epochs=0, epochs=10, schedule="step", milestones=milestones)
     plan = planned(TrainConfig(), recipe, 10)
     assert [plan.rate(step) for step in (0, 19, 20, 39, 40, 99)] == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.08, 0.08])
     assert plan.rate(50, ((1.0, 3.0),)) == pytest.approx(2.4)
-    cosine = planned(TrainConfig(), recipe.but(schedule="cosine"), 10)
+    cosine = planned(TrainConfig(), recipe.replace(schedule="cosine"), 10)
     assert cosine.rate(50) == pytest.approx(0.4) == cosine.rate(50, ((1.0, 3.0),))
 
 
@@ -64,15 +64,15 @@ def test_warmup_from_zero_as_fra_fine_tunes():
 
 
 def test_plan_fills_from_the_recipe():
-    plan = planned(TrainConfig(), RECIPE.but(batch_size=128, gradient_accumulation_steps=2), 20)
+    plan = planned(TrainConfig(), RECIPE.replace(batch_size=128, gradient_accumulation_steps=2), 20)
     assert (plan.lr, plan.steps_per_epoch, plan.total_steps, plan.warmup_steps) == (0.2, 10, 1000, 100)
 
 
 def test_batch_that_does_not_divide_or_is_one():
     with pytest.raises(FraZooError, match="batch_size 10 does not divide by 4 process"):
-        micro_batch(RECIPE.but(batch_size=10), 4)
+        micro_batch(RECIPE.replace(batch_size=10), 4)
     with pytest.raises(FraZooError, match="a batch of 1"):
-        micro_batch(RECIPE.but(batch_size=2), 2)
+        micro_batch(RECIPE.replace(batch_size=2), 2)
 
 
 def test_lars_size_lr_with_adamw_is_refused():
@@ -178,7 +178,7 @@ def test_resuming_drops_the_metrics_of_steps_to_come(tmp_path):
 
 def test_a_recipe_may_keep_a_share_of_its_peak():
     recipe = OptimConfig("adamw", lr_per_256=0.1, weight_decay=0.0, epochs=2, batch_size=512, min_lr_share=0.9)
-    plans = [planned(PretrainConfig(), recipe.but(min_lr_share=share), 10) for share in (None, 0.0)]
+    plans = [planned(PretrainConfig(), recipe.replace(min_lr_share=share), 10) for share in (None, 0.0)]
     assert [plan.rate(20) for plan in plans] == pytest.approx([0.18, 0.0])
 
 

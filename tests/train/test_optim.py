@@ -9,14 +9,14 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from fra_zoo.config.optim import OptimConfig
 from fra_zoo.data import create_dataset
 from fra_zoo.data.loading import FaceLoader, Faces
 from fra_zoo.errors import FraZooError
-from fra_zoo.optim import OptimConfig
 from fra_zoo.task import Task
 from fra_zoo.train.config import TrainConfig
 from fra_zoo.train.loop import Trainer
-from fra_zoo.train.optim import build_optimizer
+from fra_zoo.train.optimizers import build_optimizer
 from fra_zoo.train.plan import make_plan
 from fra_zoo.train.run_folder import RunFolder
 
@@ -66,14 +66,14 @@ def by_hand(optim, gradient, *, frozen_steps=0, clip=1.0, end=None):
 
 
 def test_the_gradient_is_clipped_as_a_whole(tmp_path):
-    optim = SGD.but(clip_grad=1.0)
+    optim = SGD.replace(clip_grad=1.0)
     clip = 1.0 / (5.0 + 1e-6)
     expected = by_hand(optim, -3.0, clip=clip), by_hand(optim, -4.0, clip=clip)
     assert trained(Pull(), optim, tmp_path) == pytest.approx(expected)
 
 
 def test_weight_decay_follows_a_cosine(tmp_path):
-    optim = SGD.but(weight_decay_end=2.0)
+    optim = SGD.replace(weight_decay_end=2.0)
     expected = by_hand(optim, -3.0, end=2.0), by_hand(optim, -4.0, end=2.0)
     assert trained(Pull(), optim, tmp_path) == pytest.approx(expected)
     assert by_hand(optim, -3.0, end=2.0) != pytest.approx(by_hand(optim, -3.0))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fra_zoo.data import create_dataset
-from fra_zoo.data.base import DATASETS, MissingSplit, Registered
-from fra_zoo.data.config import DatasetConfig
+from fra_zoo.data.dataset import DATASETS, MissingSplit, Registered
+from fra_zoo.data.dataset_config import DatasetConfig
 from fra_zoo.data.splits import checksum, image_keys, overlap, stratified_rows
 from fra_zoo.errors import FraZooError
 from fra_zoo.train import protocol

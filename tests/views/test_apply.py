@@ -11,8 +11,8 @@ from torchvision import transforms
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer.augmentation import AUGMENTATIONS
-from fra_zoo.views.apply import make_views, place_views
-from fra_zoo.views.operations.base import Operation, View, on_chosen
+from fra_zoo.views.apply import make_views, views_with_transforms
+from fra_zoo.views.operation import Operation, View, on_chosen
 from fra_zoo.views.operations.grayscale import Grayscale
 from fra_zoo.views.operations.random_affine import RandomAffine
 from fra_zoo.views.operations.random_erasing import RandomErasing
@@ -126,11 +126,13 @@ class Shade(Operation):
 
 def test_one_more_operation_moves_no_draw_of_another(images):
     given = {"seed": 1, "epoch": 0, "index": torch.arange(12)}
-    (plain,) = place_views(images, [FULL], **given)
+    (plain,) = views_with_transforms(images, [FULL], **given)
     idle = Shade(p=0.0)
-    (more,) = place_views(images, [ViewSpec(16, (idle, *FULL.operations[:3], idle, *FULL.operations[3:]))], **given)
+    (more,) = views_with_transforms(
+        images, [ViewSpec(16, (idle, *FULL.operations[:3], idle, *FULL.operations[3:]))], **given
+    )
     assert more.images.equal(plain.images)
-    assert more.place.equal(plain.place)
+    assert more.transform.equal(plain.transform)
 
 
 def test_the_same_operation_twice_draws_twice():

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import numpy as np
 from datasets import Dataset, Features, Image, List, Value
 
-from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import (
+from fra_zoo.config.fields import Range
+from fra_zoo.data.dataset import FaceData, Golden, need_root, register_dataset, reject_streaming
+from fra_zoo.data.disk.folders import (
     file_image,
     find_listed,
     from_class_folders,
@@ -24,9 +25,8 @@ from fra_zoo.data.folders import (
     split_folder,
     subfolders,
 )
-from fra_zoo.data.tables import Row, as_whole, read_table
+from fra_zoo.data.disk.tables import Row, as_whole, read_table
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import Range
 from fra_zoo.labels import AFFECTNET7, CANONICAL
 
 WHAT = (
@@ -87,7 +87,7 @@ def affectnet(
         classes: 8, or 7 without contempt.
         crop: add `box`, so that the loader cuts out the annotated face; of the csv release alone.
     """
-    map_only("affectnet", streaming)
+    reject_streaming("affectnet", streaming)
     folder = need_root("affectnet", root, WHAT)
     layout = detect(folder)
     if layout is None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from datasets import Dataset, Features, Image, Value
 
-from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import find_listed, listed_file, missing_split
-from fra_zoo.data.pairs import Pairs
-from fra_zoo.data.tables import lines_of
+from fra_zoo.data.dataset import FaceData, Golden, need_root, register_dataset, reject_streaming
+from fra_zoo.data.disk.folders import find_listed, listed_file, missing_split
+from fra_zoo.data.disk.pairs import Pairs
+from fra_zoo.data.disk.tables import lines_of
 from fra_zoo.errors import FraZooError, nearest
 
 WHAT = "the folder cfp-dataset with Data/Images and Protocol"
@@ -39,7 +39,7 @@ def cfp(split: str, root: str | None = None, streaming: bool = False, protocol: 
     Args:
         protocol: `FF` pairs frontal faces; `FP` pairs a frontal face (first) with a profile (second).
     """
-    map_only("cfp", streaming)
+    reject_streaming("cfp", streaming)
     folder = need_root("cfp", root, WHAT)
     base = _base(folder)
     if base is None:

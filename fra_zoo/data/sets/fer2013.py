@@ -6,10 +6,10 @@ from pathlib import Path
 
 from datasets import Dataset, Features, Image, Value
 
-from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import from_class_folders, missing_split, split_folder, subfolders
-from fra_zoo.data.sets.fer2013_csv import FILES, USAGES, read_faces
-from fra_zoo.data.tables import read_table
+from fra_zoo.data.dataset import FaceData, Golden, need_root, register_dataset, reject_streaming
+from fra_zoo.data.disk.fer2013_csv import FILES, USAGES, read_faces
+from fra_zoo.data.disk.folders import from_class_folders, missing_split, split_folder, subfolders
+from fra_zoo.data.disk.tables import read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FER2013
 
@@ -58,7 +58,7 @@ def fer2013(split: str, root: str | None = None, streaming: bool = False) -> Fac
     Training, PublicTest and PrivateTest are train, valid and test. Kaggle's `train.csv` has no labelled test, and its
     class folders hold PublicTest and PrivateTest as one.
     """
-    map_only("fer2013", streaming)
+    reject_streaming("fer2013", streaming)
     folder = need_root("fer2013", root, WHAT)
     layout, file = detect(folder), _csv(folder)
     if layout is None:

@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow.parquet as pq
 from datasets import Dataset, Features, Image, Sequence, Value
 
-from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import Listed, find_listed, listed_file
-from fra_zoo.data.parquet_rows import load_columns
-from fra_zoo.data.sets.fer2013_csv import USAGES, read_faces
-from fra_zoo.data.tables import read_table
+from fra_zoo.data.dataset import FaceData, Golden, need_root, register_dataset, reject_streaming
+from fra_zoo.data.disk.fer2013_csv import USAGES, read_faces
+from fra_zoo.data.disk.folders import Listed, find_listed, listed_file
+from fra_zoo.data.disk.parquet_rows import load_columns
+from fra_zoo.data.disk.tables import read_table
 from fra_zoo.errors import FraZooError
 from fra_zoo.labels import FERPLUS, FERPLUS_VOTES
-from fra_zoo.votes import ferplus_majority
+from fra_zoo.labels.votes import ferplus_majority
 
 FOLDERS = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
 WHAT = (
@@ -74,7 +74,7 @@ def ferplus(split: str, root: str | None = None, streaming: bool = False) -> Fac
     `label` is `NO_LABEL` where no emotion has the majority. Three layouts are read: one Parquet file a split, the
     repository's folders, and the two csv files, whose votes are the revised ones.
     """
-    map_only("ferplus", streaming)
+    reject_streaming("ferplus", streaming)
     folder = need_root("ferplus", root, WHAT)
     layout = detect(folder)
     listed = Listed()

@@ -10,9 +10,9 @@ from typing import Any
 
 from datasets import Value
 
-from fra_zoo.data.base import FaceData, MissingSplit, map_only, need_root, register_dataset
-from fra_zoo.data.file_table import file_table
-from fra_zoo.data.folders import (
+from fra_zoo.data.dataset import FaceData, MissingSplit, need_root, register_dataset, reject_streaming
+from fra_zoo.data.disk.file_table import file_table
+from fra_zoo.data.disk.folders import (
     folder_split,
     has_splits,
     missing_split,
@@ -21,11 +21,11 @@ from fra_zoo.data.folders import (
     split_of,
     subfolders,
 )
-from fra_zoo.data.opening import SUFFIXES
-from fra_zoo.data.walk import has_images, walk
+from fra_zoo.data.disk.walk import has_images, walk
+from fra_zoo.data.pixels.opening import SUFFIXES
 from fra_zoo.errors import FraZooError, nearest
+from fra_zoo.io.paths import display_path
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
-from fra_zoo.paths import shown
 
 
 def detect(root: Path) -> str | None:
@@ -47,7 +47,7 @@ def imagefolder(
             space, such as `affectnet7`: it is a class of it, or a class's number. A map of folder to class, such as
             `{"0": "neutral", "smile": "happiness"}`: it is that; other folders are left out.
     """
-    map_only("imagefolder", streaming)
+    reject_streaming("imagefolder", streaming)
     folder = need_root("imagefolder", root, "a folder of images, in folders or not")
     tree = _tree(folder, split)
     files, names, problems = tree.files, tree.names, tree.problems
@@ -62,7 +62,7 @@ def imagefolder(
         kept = [place for place, name in enumerate(names) if name in numbers]
         files, names = [files[place] for place in kept], [names[place] for place in kept]
     identities = (name or os.path.basename(os.path.dirname(file)) for file, name in zip(files, names, strict=True))
-    columns: dict[str, list] = {"identity": [shown(identity) for identity in identities]}
+    columns: dict[str, list] = {"identity": [display_path(identity) for identity in identities]}
     if space is not None:
         columns["label"] = [numbers[name] for name in names if name is not None]
     dataset = file_table(files, columns, features)
@@ -147,8 +147,8 @@ def _classes(
     if not numbers or (isinstance(labels, str) and len(numbers) < len(found)):
         odd = [name for name in found if name not in known]
         raise FraZooError(
-            f"imagefolder: folder(s) {shown(', '.join(odd[:5]))} under {root} are no class of {labels}; give a map, "
-            "such as --labels '{folder: happiness}'"
+            f"imagefolder: folder(s) {display_path(', '.join(odd[:5]))} under {root} are no class of {labels}; "
+            "give a map, such as --labels '{folder: happiness}'"
         )
     return space, numbers
 
@@ -164,11 +164,11 @@ def _by_folders(found: list[str], root: Path, split: str) -> tuple[LabelSpace, d
     odd = [name for name in found if name not in classes]
     if odd:
         raise FraZooError(
-            f"imagefolder: folder(s) {shown(', '.join(odd[:5]))} of split '{split}' under {root} are no class of train "
-            f"({shown(', '.join(classes[:10]))}); give the classes the same folders in every split"
+            f"imagefolder: folder(s) {display_path(', '.join(odd[:5]))} of split '{split}' under {root} are no class "
+            f"of train ({display_path(', '.join(classes[:10]))}); give the classes the same folders in every split"
         )
     if not found:
         raise FraZooError(f"imagefolder: no folder of a class under {root}; labels need root/[split/]CLASS/image.jpg")
-    return LabelSpace(root.name or "folders", tuple(map(shown, classes))), {
+    return LabelSpace(root.name or "folders", tuple(map(display_path, classes))), {
         name: number for number, name in enumerate(classes)
     }

@@ -9,10 +9,10 @@ from typing import Any
 
 from datasets import Value, concatenate_datasets
 
-from fra_zoo.data.base import FaceData, MissingSplit, create_dataset, map_only, register_dataset
+from fra_zoo.config.fields import SHARE, check_number
+from fra_zoo.data.dataset import FaceData, MissingSplit, create_dataset, register_dataset, reject_streaming
 from fra_zoo.errors import FraZooError
-from fra_zoo.fields import SHARE, check_number
-from fra_zoo.paths import user_path
+from fra_zoo.io.paths import user_path
 
 _NAME = "joined"
 _EXAMPLE = "[{name: ferplus, root: FERPLUS}, {name: lfw, root: LFW, center_crop: 0.56}]"
@@ -35,7 +35,7 @@ def joined(split: str, root: str | None = None, streaming: bool = False, parts: 
             kept, square, around the centre, as the face fills less of some pictures than of others) and its own
             options.
     """
-    map_only(_NAME, streaming)
+    reject_streaming(_NAME, streaming)
     if not parts or isinstance(parts, (str, Mapping)) or not all(isinstance(part, Mapping) for part in parts):
         raise FraZooError(f"dataset '{_NAME}' needs its parts: --parts '{_EXAMPLE}'")
     found, problems = [], ()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from datasets import Dataset, Features, Image, Value
 
-from fra_zoo.data.base import FaceData, Golden, map_only, need_root, numbered_rows, register_dataset
-from fra_zoo.data.folders import file_image, missing_split, problem, subfolders
-from fra_zoo.data.pairs import read_pairs
-from fra_zoo.data.parquet_rows import load_columns
-from fra_zoo.data.walk import walk
+from fra_zoo.data.dataset import FaceData, Golden, need_root, numbered_rows, register_dataset, reject_streaming
+from fra_zoo.data.disk.folders import file_image, missing_split, problem, subfolders
+from fra_zoo.data.disk.pairs import read_pairs
+from fra_zoo.data.disk.parquet_rows import load_columns
+from fra_zoo.data.disk.walk import walk
 from fra_zoo.errors import FraZooError
 
 WHAT = "a folder of NAME/NAME_0001.jpg, or of Parquet files with identity and number, and pairs.txt"
@@ -55,7 +55,7 @@ def lfw(split: str, root: str | None = None, streaming: bool = False, pairs: str
     Args:
         pairs: name of that list, in `root` or beside the images: `pairs.txt` is View 2.
     """
-    map_only("lfw", streaming)
+    reject_streaming("lfw", streaming)
     folder = need_root("lfw", root, WHAT)
     layout, place = detect(folder), _folder(folder)
     if layout is None:

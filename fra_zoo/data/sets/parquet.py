@@ -8,18 +8,18 @@ from typing import Any
 
 from datasets import load_dataset
 
-from fra_zoo.data.about import about_folder
-from fra_zoo.data.base import FaceData, MissingSplit, need_root, register_dataset
-from fra_zoo.data.folders import SPLIT_NAMES, missing_split, of_split
-from fra_zoo.data.labelling import Labels
-from fra_zoo.data.parquet_files import Names, find_columns
-from fra_zoo.data.parquet_rows import cast, faces, load_files
+from fra_zoo.data.dataset import FaceData, MissingSplit, need_root, register_dataset
+from fra_zoo.data.dataset_info import about_folder
+from fra_zoo.data.disk.folders import SPLIT_NAMES, missing_split, of_split
+from fra_zoo.data.disk.labelling import Labels
+from fra_zoo.data.disk.parquet_files import Names, find_columns
+from fra_zoo.data.disk.parquet_rows import cast, faces, load_files
 from fra_zoo.data.sets.shards import hub_shards, stream
-from fra_zoo.data.shards import files_under, find_shards
+from fra_zoo.data.stream.shards import files_under, find_shards
 from fra_zoo.errors import FraZooError
-from fra_zoo.network import first_line, reason
-from fra_zoo.paths import is_place
-from fra_zoo.refusals import explain
+from fra_zoo.io.hub_errors import explain
+from fra_zoo.io.network import first_line, reason
+from fra_zoo.io.paths import is_place
 
 
 def detect(root: Path) -> str | None:

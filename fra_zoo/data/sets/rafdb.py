@@ -7,8 +7,8 @@ from pathlib import Path
 
 from datasets import Dataset, Features, Image, List, Value
 
-from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.folders import (
+from fra_zoo.data.dataset import FaceData, Golden, need_root, register_dataset, reject_streaming
+from fra_zoo.data.disk.folders import (
     Listed,
     find_listed,
     from_class_folders,
@@ -17,9 +17,9 @@ from fra_zoo.data.folders import (
     split_folder,
     subfolders,
 )
-from fra_zoo.data.sets.rafdb_people import GROUPS as PEOPLE
-from fra_zoo.data.sets.rafdb_people import read_people
-from fra_zoo.data.tables import lines_of
+from fra_zoo.data.disk.rafdb_people import GROUPS as PEOPLE
+from fra_zoo.data.disk.rafdb_people import read_people
+from fra_zoo.data.disk.tables import lines_of
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import RAFDB
 
@@ -66,9 +66,9 @@ def rafdb(
     Args:
         images: `aligned` (100 px, by similarity) or `original`, of the official layout.
         soft: add `target`, the annotators' distribution over the seven classes, from `distribution_basic`.
-        groups: add `gender`, `race` and `age`, as annotators said (`fra_zoo.data.sets.rafdb_people`).
+        groups: add `gender`, `race` and `age`, as annotators said (`fra_zoo.data.disk.rafdb_people`).
     """
-    map_only("rafdb", streaming)
+    reject_streaming("rafdb", streaming)
     folder = need_root("rafdb", root, WHAT)
     layout = detect(folder)
     if layout is None:
@@ -109,7 +109,7 @@ def _from_list(folder: Path, split: str, kind: str) -> tuple[Listed, list[int]]:
         if len(words) != 2 or words[1] not in _CLASSES or not name.startswith(("train", "test")):
             raise FraZooError(
                 f"{base / LIST}, line {number}: '{line[:60]}' is not 'NAME.jpg LABEL' with a name of train or "
-                "test and a label of 1 to 7; mend or remove the line"
+                "test and a label of 1 to 7; fix or remove the line"
             )
         if name.startswith(split):
             plain.append(listed_file(place, name))
@@ -146,5 +146,5 @@ def _shares(words: list[str], where: str) -> list[float]:
     except ValueError:
         shares = [-1.0]
     if not all(0.0 <= share < float("inf") for share in shares):
-        raise FraZooError(f"{where}: not 'NAME' and seven numbers of 0 or more; mend or remove the line")
+        raise FraZooError(f"{where}: not 'NAME' and seven numbers of 0 or more; fix or remove the line")
     return [share / max(sum(shares), 1e-9) for share in shares]

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.data.about import about_folder, about_space
-from fra_zoo.data.base import FaceData, MissingSplit, register_dataset
-from fra_zoo.data.fetching import is_url
-from fra_zoo.data.folders import SPLIT_NAMES, of_split
-from fra_zoo.data.labelling import NO_LABELLING, Labelling, Labels, labelling_of, said_labelling
-from fra_zoo.data.parquet_files import Names, labelling_with, read_table
-from fra_zoo.data.shards import FORMATS, Shards, find_shards
+from fra_zoo.data.dataset import FaceData, MissingSplit, register_dataset
+from fra_zoo.data.dataset_info import about_folder, about_space
+from fra_zoo.data.disk.folders import SPLIT_NAMES, of_split
+from fra_zoo.data.disk.labelling import NO_LABELLING, Labelling, Labels, labelling_of, said_labelling
+from fra_zoo.data.disk.parquet_files import Names, labelling_with, read_table
+from fra_zoo.data.stream.fetching import is_url
+from fra_zoo.data.stream.shards import FORMATS, Shards, find_shards
 from fra_zoo.errors import FraZooError
-from fra_zoo.refusals import hub_errors
+from fra_zoo.io.hub_errors import hub_errors
 
 
 @register_dataset("shards")
@@ -33,7 +33,7 @@ def shards(
 
     Args:
         image, label, text: names of the columns, in Parquet; tar files have them by their endings.
-        labels: what the labels mean, where no `dataset.json` says it (`fra_zoo.data.labelling.said_labelling`).
+        labels: what the labels mean, where no `dataset.json` says it (`fra_zoo.data.disk.labelling.said_labelling`).
     """
     if root is None:
         raise FraZooError("dataset 'shards' needs root=: a folder, a list or URLs of .parquet or .tar files")

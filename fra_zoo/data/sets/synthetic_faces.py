@@ -10,12 +10,12 @@ import PIL.Image
 import torch
 from datasets import Dataset, Features, Image, Sequence, Value
 
-from fra_zoo.data.base import FaceData, map_only, register_dataset
+from fra_zoo.config.fields import LARGEST_SIDE, SEED, Range
+from fra_zoo.data.dataset import FaceData, register_dataset, reject_streaming
 from fra_zoo.data.synthetic.draw import REGIONS, draw_faces
 from fra_zoo.data.synthetic.people import draw_people, draw_votes
-from fra_zoo.fields import LARGEST_SIDE, SEED, Range
 from fra_zoo.labels import FERPLUS
-from fra_zoo.votes import ferplus_majority
+from fra_zoo.labels.votes import ferplus_majority
 
 COUNTS = {"train": 4000, "valid": 1000, "test": 1000}
 _APART = 1 << 30  # faces between the first ones of two splits
@@ -51,7 +51,7 @@ def synthetic_faces(
         count: number of faces; by default 4000, 1000 and 1000 for train, valid and test.
         seed: of everything.
     """
-    map_only("synthetic-faces", streaming)
+    reject_streaming("synthetic-faces", streaming)
     count = COUNTS[split] if count is None else count
     columns: dict[str, list] = {name: [] for name in FEATURES}
     for start in range(0, count, _CHUNK):

@@ -9,11 +9,11 @@ from typing import Any
 
 from datasets import List, Value
 
-from fra_zoo.data.base import FaceData, Golden, map_only, need_root, register_dataset
-from fra_zoo.data.file_table import file_table
-from fra_zoo.data.folders import missing_split, problem, split_folder, subfolders
-from fra_zoo.data.tables import read_table
-from fra_zoo.data.walk import walk
+from fra_zoo.data.dataset import FaceData, Golden, need_root, register_dataset, reject_streaming
+from fra_zoo.data.disk.file_table import file_table
+from fra_zoo.data.disk.folders import missing_split, problem, split_folder, subfolders
+from fra_zoo.data.disk.tables import read_table
+from fra_zoo.data.disk.walk import walk
 from fra_zoo.errors import FraZooError
 
 WHAT = "a folder with train/n000001/0001_01.jpg … and test/ likewise"
@@ -43,7 +43,7 @@ def vggface2(split: str, root: str | None = None, streaming: bool = False, crop:
         crop: add `box` from `bb_landmark/loose_bb_{split}.csv`, so that the loader cuts out the face; the images
             themselves are loose crops.
     """
-    map_only("vggface2", streaming)
+    reject_streaming("vggface2", streaming)
     folder = need_root("vggface2", root, WHAT)
     part = split_folder(_base(folder), split)
     if part is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from fra_zoo.predict.detectors.base import DETECTORS, Chosen, make_detector
-from fra_zoo.refusals import HubError
+from fra_zoo.io.hub_errors import HubError
+from fra_zoo.predict.detector import DETECTORS, Chosen, make_detector
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.predict.detectors.base import DETECTORS, Detector, Found, opencv
+from fra_zoo.predict.detector import DETECTORS, Detector, Found, opencv
 from fra_zoo.predict.results import Box
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fra_zoo.predict.detectors.base import DETECTORS, Detector, Found
+from fra_zoo.predict.detector import DETECTORS, Detector, Found
 
 
 @DETECTORS.register("none")

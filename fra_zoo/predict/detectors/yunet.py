@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from fra_zoo.predict.detectors.base import DETECTORS, Detector
+from fra_zoo.predict.detector import DETECTORS, Detector
 from fra_zoo.predict.detectors.yunet_onnx import NEEDS, yunet_onnx
 from fra_zoo.predict.detectors.yunet_opencv import yunet_opencv
 

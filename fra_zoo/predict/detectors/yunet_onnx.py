@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torchvision.ops import nms
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.predict.detectors.base import DETECTORS, Detector, Found
-from fra_zoo.predict.detectors.yunet_file import FILE, LEAST, REPOSITORY, found_of
-from fra_zoo.remote import fetch_first
+from fra_zoo.io.remote import fetch_first
+from fra_zoo.predict.detector import DETECTORS, Detector, Found
+from fra_zoo.predict.yunet import FILE, LEAST, REPOSITORY, found_of
 
 NEEDS = ("onnx", "onnxruntime")
 STRIDES = (8, 16, 32)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fra_zoo.predict.detectors.base import DETECTORS, Detector, Found, opencv
-from fra_zoo.predict.detectors.yunet_file import FILE, LEAST, NEWER_FILE, REPOSITORY, found_of
-from fra_zoo.remote import fetch_first
+from fra_zoo.io.remote import fetch_first
+from fra_zoo.predict.detector import DETECTORS, Detector, Found, opencv
+from fra_zoo.predict.yunet import FILE, LEAST, NEWER_FILE, REPOSITORY, found_of
 
 
 @DETECTORS.register("yunet_opencv")

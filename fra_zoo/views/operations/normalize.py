@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from fra_zoo.views.operations.base import OPERATIONS, Operation, View
+from fra_zoo.views.operation import OPERATIONS, Operation, View
 
 VGGFACE2_MEAN = (0.5231, 0.4044, 0.3489)
 VGGFACE2_STD = (0.2536, 0.2194, 0.2070)
@@ -27,11 +27,11 @@ class Normalize(Operation):
         device = view.images.device
         return view._replace(images=(view.images - constant(self.mean, device)).div_(constant(self.std, device)))
 
-    def clean(self) -> Operation:
+    def eval_view(self) -> Operation:
         return self
 
 
 @cache
 def constant(channels: tuple[float, ...], device: torch.device) -> Tensor:
-    """A number for each channel (c, 1, 1), kept on the device: making it anew would wait for the host."""
+    """A number for each channel (c, 1, 1), kept on the device: making it again would wait for the host."""
     return torch.tensor(channels, device=device)[:, None, None]

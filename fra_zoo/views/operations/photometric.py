@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fra_zoo.views.operations.base import OPERATIONS, Operation, View
+from fra_zoo.views.operation import OPERATIONS, Operation, View
 
 _GRAY = (0.299, 0.587, 0.114)
 _FLAT = 1e-6
@@ -26,14 +26,14 @@ class Photometric(Operation):
     def __call__(self, view: View, keys: Int[Tensor, " b"], size: int) -> View:
         return view._replace(images=photometric(view.images))
 
-    def clean(self) -> Operation:
+    def eval_view(self) -> Operation:
         return self
 
 
 def photometric(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
     """Gray, histogram-equalised, without its lighting plane, of deviation 1.
 
-    Pixels are rounded to 256 levels first; each becomes its place in the image's distribution, from -1 to 1. Then the
+    Pixels are rounded to 256 levels first; each becomes its rank in the image's distribution, from -1 to 1. Then the
     plane that fits best is subtracted, and the rest divided by its root mean square.
 
     Args:
@@ -44,8 +44,8 @@ def photometric(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
     levels = (images * 255.0).round().clamp(0, 255).long().flatten(1)
     counts = torch.zeros(len(levels), 256, device=images.device)
     counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=counts.dtype))
-    place = 2.0 * counts.cumsum(1) / levels.shape[1] - 1.0
-    equal = place.gather(1, levels)
+    rank = 2.0 * counts.cumsum(1) / levels.shape[1] - 1.0
+    equal = rank.gather(1, levels)
     plane = _plane(images.shape[2], images.shape[3], images.device)
     rest = equal - (equal @ plane) @ plane.T
     size = rest.square().mean(1, keepdim=True).sqrt()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from jaxtyping import Int
 from torch import Tensor
 
-from fra_zoo.views import functional, places
-from fra_zoo.views.operations.base import OPERATIONS, Operation, View, around, on_chosen, put
+from fra_zoo.views import functional, transforms
+from fra_zoo.views.operation import OPERATIONS, Operation, View, around, on_chosen, put
 from fra_zoo.views.random import skip, uniform
 
 
@@ -39,7 +39,7 @@ class RandomAffine(Operation):
             (shift != 0).any(1) | (degrees != 0),
             lambda x, i: functional.shift_and_rotate(x, put(shift[i], x), put(degrees[i], x)),
         )
-        return View(images, places.after(view.place, functional.shift_and_rotate_matrix(shift, degrees)))
+        return View(images, transforms.after(view.transform, functional.shift_and_rotate_matrix(shift, degrees)))
 
     @classmethod
     def own_keys(cls, keys: Int[Tensor, " b"]) -> Int[Tensor, " b"]:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from fra_zoo.views.operations.base import OPERATIONS, Operation, View, between, put
+from fra_zoo.views.operation import OPERATIONS, Operation, View, between, put
 from fra_zoo.views.random import skip, uniform
 
 

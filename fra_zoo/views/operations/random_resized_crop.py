@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fra_zoo.views.operations.base import OPERATIONS, Operation, View, between
+from fra_zoo.views.operation import OPERATIONS, Operation, View, between
 from fra_zoo.views.operations.resize import Interpolation, Resize, cut
 from fra_zoo.views.random import uniform
 
@@ -53,7 +53,7 @@ class RandomResizedCrop(Operation):
         shrink = torch.where(fits.any(1), 1.0, shrink)
         return h.gather(1, chosen)[:, 0] * shrink, w.gather(1, chosen)[:, 0] * shrink
 
-    def clean(self) -> Operation:
+    def eval_view(self) -> Operation:
         return Resize(self.interpolation, self.test_centre)
 
     @classmethod

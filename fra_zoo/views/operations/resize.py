@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fra_zoo.views import functional, places
-from fra_zoo.views.operations.base import OPERATIONS, Operation, View, put
+from fra_zoo.views import functional, transforms
+from fra_zoo.views.operation import OPERATIONS, Operation, View, put
 
 Interpolation = Literal["bilinear", "bicubic"]
 
@@ -35,7 +35,7 @@ class Resize(Operation):
         top, left, kept_height, kept_width = box.expand(len(view.images), 4).unbind(1)
         return cut(view, top, left, kept_height, kept_width, size, self.interpolation)
 
-    def clean(self) -> Operation:
+    def eval_view(self) -> Operation:
         return self
 
 
@@ -53,5 +53,5 @@ def cut(
     shape = (images.shape[2], images.shape[3])
     rows = functional.resize_matrix(put(top, images), put(height, images), shape[0], size, interpolation)
     columns = functional.resize_matrix(put(left, images), put(width, images), shape[1], size, interpolation)
-    place = places.after(view.place, places.crop_place(top, left, height, width, shape))
-    return View(functional.separable(images, rows, columns).clamp_(0.0, 1.0), place)
+    transform = transforms.after(view.transform, transforms.crop_transform(top, left, height, width, shape))
+    return View(functional.separable(images, rows, columns).clamp_(0.0, 1.0), transform)

@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from fra_zoo.views import functional
-from fra_zoo.views.operations.base import OPERATIONS, Operation, View, on_chosen
+from fra_zoo.views.operation import OPERATIONS, Operation, View, on_chosen
 from fra_zoo.views.random import skip, uniform
 
 

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fra_zoo.views import places
-from fra_zoo.views.operations.base import OPERATIONS, Operation, View, around, on_chosen, put
+from fra_zoo.views import transforms
+from fra_zoo.views.operation import OPERATIONS, Operation, View, around, on_chosen, put
 from fra_zoo.views.operations.resize import Resize
 from fra_zoo.views.random import fold, uniform
 
@@ -53,10 +53,10 @@ class Warp(Operation):
         )
         images = warp(view.images, put(matrix, view.images), put(offset, view.images), size)
         flip = u[:, 9] < self.flip_p
-        place = places.after(view.place, places.warp_place(matrix, offset, side, size))
-        return View(on_chosen(images, flip, lambda x, _: x.flip(3)), places.mirrored(place, flip))
+        transform = transforms.after(view.transform, transforms.warp_transform(matrix, offset, side, size))
+        return View(on_chosen(images, flip, lambda x, _: x.flip(3)), transforms.mirrored(transform, flip))
 
-    def clean(self) -> Operation:
+    def eval_view(self) -> Operation:
         return Resize()
 
     @classmethod
@@ -100,8 +100,8 @@ def warp(
 ) -> Float[Tensor, "b c s s"]:
     """Bilinear sampling at `p T + s`; beyond the border the image is mirrored."""
     side = images.shape[2]
-    place = torch.arange(out_size, dtype=images.dtype, device=images.device)
-    pixels = torch.stack(torch.meshgrid(place, place, indexing="ij"), 2)
+    position = torch.arange(out_size, dtype=images.dtype, device=images.device)
+    pixels = torch.stack(torch.meshgrid(position, position, indexing="ij"), 2)
     there = pixels.view(1, -1, 2) @ matrix + offset[:, None]
     grid = ((2.0 * there + 1.0) / side - 1.0).flip(2).view(-1, out_size, out_size, 2)
     return torch.nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)

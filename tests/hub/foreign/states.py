@@ -6,7 +6,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from fra_zoo.hub.foreign import convert_checkpoint
+from fra_zoo.hub.convert import convert_checkpoint
 
 
 def random_state(name, **options):

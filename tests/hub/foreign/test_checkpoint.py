@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 import fra_zoo
 from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
-from fra_zoo.hub.foreign import convert_checkpoint, method_from_checkpoint
-from fra_zoo.hub.foreign.layout import LAYOUTS, register_layout, without_prefix
-from fra_zoo.weights import read_checkpoint
+from fra_zoo.hub.convert import convert_checkpoint, method_from_checkpoint
+from fra_zoo.hub.layout import LAYOUTS, register_layout, without_prefix
+from fra_zoo.io.weights import read_checkpoint
 from tests.hub.foreign.states import prefixed, random_state
 
 

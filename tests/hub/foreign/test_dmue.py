@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import fra_zoo
-from fra_zoo.hub.foreign import convert_checkpoint
+from fra_zoo.hub.convert import convert_checkpoint
 from tests.hub.foreign.states import random_state
 
 

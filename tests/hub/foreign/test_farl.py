@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 import fra_zoo
-from fra_zoo.hub.foreign import convert_checkpoint
+from fra_zoo.hub.convert import convert_checkpoint
 from tests.hub.foreign.states import random_state
 
 

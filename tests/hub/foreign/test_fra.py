@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 
 import fra_zoo
 from fra_zoo.errors import FraZooError
-from fra_zoo.hub.foreign import convert_checkpoint, method_from_checkpoint
-from fra_zoo.hub.foreign.layouts.fra import rename_fra
+from fra_zoo.hub.convert import convert_checkpoint, method_from_checkpoint
+from fra_zoo.hub.layouts.fra import rename_fra
 from fra_zoo.methods import create_method
 
 OURS_TO_PUBLISHED = [

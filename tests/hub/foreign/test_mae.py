@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fra_zoo.hub.foreign import convert_checkpoint
+from fra_zoo.hub.convert import convert_checkpoint
 from tests.hub.foreign.states import random_state
 
 

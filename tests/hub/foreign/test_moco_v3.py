@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 import fra_zoo
-from fra_zoo.hub.foreign import convert_checkpoint
+from fra_zoo.hub.convert import convert_checkpoint
 from tests.hub.foreign.states import assert_a_resnet_comes_out, prefixed, random_state
 
 

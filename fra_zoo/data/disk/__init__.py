@@ -1,0 +1,1 @@
+"""Reading datasets as they lie on disk: folders, lists, tables, Parquet files."""

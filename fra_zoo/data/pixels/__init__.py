@@ -1,0 +1,1 @@
+"""From bytes to pixels: opening, decoding and caching images."""

@@ -1,0 +1,1 @@
+"""Reading shards as they arrive: from disk, a web server or the Hub."""

@@ -1,0 +1,1 @@
+"""Supervised objectives, one file each."""

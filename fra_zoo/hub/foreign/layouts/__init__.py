@@ -1,1 +1,0 @@
-"""Layouts of other code's checkpoints, one file each."""

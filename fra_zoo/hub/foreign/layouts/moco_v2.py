@@ -1,9 +1,0 @@
-"""MoCo v2 as its own code saves it (https://github.com/facebookresearch/moco)."""
-
-from fra_zoo.hub.foreign.layout import Found, State, register_layout, without_prefix
-
-
-@register_layout("moco_v2", known_by=r"encoder_q\.", not_by=r"online_net\.", backbone="resnet50")
-def moco_v2(state: State) -> Found:
-    """The query encoder, without its projection."""
-    return without_prefix(state, r"encoder_q\.")

@@ -1,0 +1,1 @@
+"""Layouts of checkpoints that other code publishes, one file each."""

@@ -1,0 +1,136 @@
+"""Paths as people write them: the one place that turns words into places on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fra_zoo.errors import FraZooError
+
+_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")  # as `shown` writes what is no UTF-8
+HIDDEN = "PATH"
+_LOCAL = "local-dir:"
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def user_path(path: str | os.PathLike[str], what: str = "path") -> Path:
+    """A path that a person gave, with `~` as the home folder.
+
+    Args:
+        path: what was given.
+        what: its name in the error, such as `root` or `--out`.
+
+    Raises:
+        FraZooError: if it is empty (which would mean the working folder) or no path at all.
+    """
+    text = os.fspath(path)
+    if not text.strip():
+        raise FraZooError(f"{what} is empty; give a path, or '.' for the working folder")
+    if "\0" in text:
+        raise FraZooError(f"{what} {display_path(text)!r} holds a zero byte; give another path")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise FraZooError(f"{what} {display_path(text)}: no such user's home folder; write the path out") from error
+
+
+def output_file(path: str | os.PathLike[str], what: str = "output") -> Path:
+    """A place for a file, tried before the work that fills it; missing folders above it are made.
+
+    Raises:
+        FraZooError: if the file could not be written there.
+    """
+    file = user_path(path, what)
+    output_folder(file.parent, what)
+    try:
+        if file.is_dir():
+            raise FraZooError(f"{what} {display_path(file)} is a folder; give a file in it")
+        if file.exists() and not os.access(file, os.W_OK):
+            raise FraZooError(f"{what} {display_path(file)} may not be written; give another place")
+    except OSError as error:  # such as a name that is too long
+        raise FraZooError(
+            f"{what} {display_path(file)} cannot be made ({error.strerror}); give another place"
+        ) from error
+    return file
+
+
+def output_folder(path: str | os.PathLike[str], what: str = "output") -> Path:
+    """A folder to write into, made if it is not there.
+
+    Raises:
+        FraZooError: if it cannot be made or written to.
+    """
+    folder = user_path(path, what)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FraZooError(
+            f"{what} {display_path(folder)} cannot be made ({error.strerror}); give another place"
+        ) from error
+    try:
+        # For root every folder seems to be open, but some file systems take no file from anyone.
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        why = f"{what} {display_path(folder)} may not be written ({error.strerror}); give another place"
+        raise FraZooError(why) from error
+
+
+def display_path(path: str | os.PathLike[str]) -> str:
+    """A path for people and tables: bytes that are no UTF-8 appear as `\\xe9`."""
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def real_path(text: str) -> str:
+    """The path that `shown` wrote, as the system has it; a path that is there stays as it is."""
+    if os.path.lexists(text):
+        return text
+    return os.fsdecode(_BYTE.sub(lambda byte: bytes([int(byte[1], 16)]), os.fsencode(text)))
+
+
+def is_place(text: str, *, place: bool = False) -> bool:
+    """Whether a text is a path of this machine.
+
+    Args:
+        place: whether a plain name counts too, if there is such a file or folder here.
+    """
+    if text.startswith((_LOCAL, "file:", "~", "./", "../", ".\\", "..\\", "\\\\")) or text in (".", ".."):
+        return True
+    if os.path.isabs(text) or _DRIVE.match(text):
+        return True
+    if "://" in text or not (place or "/" in text or os.sep in text):
+        return False
+    try:
+        return os.path.exists(text)
+    except ValueError:
+        return False
+
+
+def public(value: Any, *, place: bool = False) -> Any:
+    """The same value with `PATH` in the place of each path of this machine; a JSON object in a text is looked through.
+
+    Args:
+        value: of a configuration: a text, a number, a list or a mapping.
+        place: see `is_place`.
+    """
+    if isinstance(value, os.PathLike):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {public(key): public(one, place=place) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [public(one, place=place) for one in value]
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        try:
+            return json.dumps(public(json.loads(value)))
+        except ValueError:
+            return value
+    if not is_place(value, place=place):
+        return value
+    return f"{_LOCAL}{HIDDEN}" if value.startswith(_LOCAL) else HIDDEN

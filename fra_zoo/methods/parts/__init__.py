@@ -1,0 +1,1 @@
+"""What self-supervised methods share: the base class, building one by its name, loading one from an export."""

@@ -1,0 +1,37 @@
+"""The section of a configuration that says which method."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fra_zoo.config.fields import Options, option
+from fra_zoo.config.sections import Part
+from fra_zoo.methods import create_method
+from fra_zoo.methods.parts.method import METHODS, Method
+from fra_zoo.models.model_config import BackboneConfig
+
+
+@dataclass
+class MethodChoice(Part):
+    """A registered self-supervised method with its options."""
+
+    name: str = option("fra", "registered method")
+    preset: str | None = option(None, "a named set of the method's options, such as official")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._options = METHODS.get(self.name).options(self.preset, self.args)
+
+    @classmethod
+    def config_of(cls, name: str) -> type[Options]:
+        return METHODS.get(name).Config
+
+    @property
+    def options(self) -> Any:
+        return self._options
+
+    def build(self, backbone: BackboneConfig, image_size: int) -> Method:
+        """The method over a fresh backbone."""
+        options = asdict(self._options)
+        return create_method(self.name, backbone.name, image_size=image_size, backbone_args=backbone.args, **options)

@@ -1,0 +1,1 @@
+"""Pictures: curves, heatmap overlays, confusion matrices, annotated photos. Arrays in, image files out."""
