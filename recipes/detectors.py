@@ -36,7 +36,7 @@ class DetectorsConfig(Options):
 
 
 def finders(names: list[str]) -> dict[str, Any]:
-    """The detectors by name: functions of an RGB image (h, w, 3) that give `Found`s."""
+    """The detectors by name: functions of an RGB image (h, w, 3) that give `Detection`s."""
     from fra_zoo.predict.detectors import make_detector
 
     made = {name: of_fer() if name == "fer" else make_detector(name) for name in names}

@@ -90,7 +90,7 @@ def measure(config: TracksConfig) -> None:
 
     from fra_zoo.data import create_dataset
     from fra_zoo.predict import Predictor
-    from fra_zoo.predict.detectors import Found
+    from fra_zoo.predict.detectors import Detection
     from fra_zoo.predict.frame import Frame
 
     if config.lfw is None:
@@ -103,7 +103,7 @@ def measure(config: TracksConfig) -> None:
     if len(albums) < PEOPLE:
         raise FraZooError(f"{len(albums)} people have {PHOTOS} photos, and {PEOPLE} are needed; give the root of LFW")
     boxes: list[Any] = []
-    predictor = Predictor(config.model, detector=lambda pixels: [Found(box) for box in boxes])
+    predictor = Predictor(config.model, detector=lambda pixels: [Detection(box) for box in boxes])
     rng = np.random.default_rng(config.seed)
     videos = []
     for number in range(config.videos):

@@ -12,7 +12,7 @@ import pytest
 
 from fra_zoo.config import parse
 from fra_zoo.errors import FraZooError
-from fra_zoo.predict.detectors import DETECTORS, Found
+from fra_zoo.predict.detectors import DETECTORS, Detection
 from tests.train.helpers import REPOSITORY, run
 
 pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -30,13 +30,13 @@ def photo(place: int = 10, side: int = 20) -> PIL.Image.Image:
     return image
 
 
-def red_squares(pixels: np.ndarray) -> list[Found]:
+def red_squares(pixels: np.ndarray) -> list[Detection]:
     """A box around each red patch."""
     import cv2
 
     red = ((pixels[..., 0] > 150) & (pixels[..., 1] < 100)).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(red)
-    return [Found(tuple(map(int, row[:4]))) for row in stats[1:] if row[4] > 9]
+    return [Detection(tuple(map(int, row[:4]))) for row in stats[1:] if row[4] > 9]
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_there_are_four_kinds_of_the_same_photos(recipe):
     ],
 )
 def test_faces_and_other_boxes_are_counted(recipe, boxes, expected):
-    found = recipe.count(lambda pixels: [Found(box) for box in boxes], [(None, [(10, 10), (40, 10)])])
+    found = recipe.count(lambda pixels: [Detection(box) for box in boxes], [(None, [(10, 10), (40, 10)])])
     assert found == expected
 
 

@@ -190,7 +190,7 @@ PARTS = '''
     from fra_zoo.fer.objective import OBJECTIVES, Objective, ObjectiveConfig
     from fra_zoo.config.fields import option
     from fra_zoo.hub.layout import register_layout, without_prefix
-    from fra_zoo.predict.detectors import DETECTORS, Found
+    from fra_zoo.predict.detectors import DETECTORS, Detection
     from fra_zoo.views.operation import OPERATIONS, Operation
     from fra_zoo.views.operations.normalize import Normalize
     from fra_zoo.views.operations.resize import Resize
@@ -235,7 +235,7 @@ PARTS = '''
     @DETECTORS.register("corner")
     def corner():
         """The face is in the corner."""
-        return lambda pixels: [Found((0, 0, 10, 10))]
+        return lambda pixels: [Detection((0, 0, 10, 10))]
 
 
     @register_layout("theirs", known_by=r"their_encoder\\.", backbone="test_resnet")

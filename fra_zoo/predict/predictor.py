@@ -21,7 +21,7 @@ from fra_zoo.models.preprocessing import averages_flip
 from fra_zoo.models.zoo import ZOO, classifiers
 from fra_zoo.predict.appearance import appearance, capture_features
 from fra_zoo.predict.face_model import FaceModel, load_model, named_place
-from fra_zoo.predict.faces import Seen
+from fra_zoo.predict.faces import DetectedFrame
 from fra_zoo.predict.frame import Frame
 from fra_zoo.predict.frame_stride import Every
 from fra_zoo.predict.results import Face, Prediction
@@ -116,7 +116,7 @@ class Predictor(FaceModel):
         for seen, crops in self.finder.batches(images):
             yield from self._finish(seen, crops)
 
-    def _finish(self, seen: Sequence[Seen], crops: list[Tensor]) -> Iterator[Prediction]:
+    def _finish(self, seen: Sequence[DetectedFrame], crops: list[Tensor]) -> Iterator[Prediction]:
         probabilities, maps, looked = self._pass(crops)
         done = 0
         for frame, size, found in seen:

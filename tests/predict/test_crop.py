@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fra_zoo.predict.crop import cut
-from fra_zoo.predict.detectors import Found
+from fra_zoo.predict.detectors import Detection
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def wide(image: np.ndarray, by: int) -> np.ndarray:
 @pytest.mark.parametrize("corner", [(60, 70), (-15, 50), (90, 150), (-30, -30)])
 def test_outside_the_image_its_edge_goes_on(image: np.ndarray, corner: tuple[int, int]) -> None:
     x, y = corner
-    here = cut(image, Found((x, y, 90, 80), 1.0), 32)
-    assert torch.equal(here, cut(wide(image, 100), Found((x + 100, y + 100, 90, 80), 1.0), 32))
+    here = cut(image, Detection((x, y, 90, 80), 1.0), 32)
+    assert torch.equal(here, cut(wide(image, 100), Detection((x + 100, y + 100, 90, 80), 1.0), 32))
 
 
 @pytest.mark.parametrize("corner", [(60, 70), (-15, 50), (100, 160)])
@@ -38,14 +38,14 @@ def test_a_turned_face_is_that_of_the_turned_image(image: np.ndarray, corner: tu
     middle, angle = (x + side / 2, y + side / 2), math.radians(degrees)
     across = 10 * math.cos(angle), 10 * math.sin(angle)
     eyes = (middle[0] - across[0], middle[1] - across[1]), (middle[0] + across[0], middle[1] + across[1])
-    here = cut(image, Found((x, y, side, side), 1.0, eyes), 32, align=True)
+    here = cut(image, Detection((x, y, side, side), 1.0, eyes), 32, align=True)
     large = wide(image, margin)
     there = (middle[0] + margin, middle[1] + margin)
     turned = np.asarray(
         cv2.warpAffine(large, cv2.getRotationMatrix2D(there, degrees, 1.0), (large.shape[1], large.shape[0])),
         dtype=np.uint8,
     )
-    expected = cut(turned, Found((x + margin, y + margin, side, side), 1.0), 32)
+    expected = cut(turned, Detection((x + margin, y + margin, side, side), 1.0), 32)
     gap = (here.int() - expected.int()).abs()
     assert gap[:, 3:-3, 3:-3].max() <= 2  # OpenCV places to 1/32 of a pixel
     assert gap.max() <= 16  # where the image ends within the filter's reach, it ends at the square here

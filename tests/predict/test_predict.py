@@ -25,7 +25,7 @@ from fra_zoo.methods import create_method
 from fra_zoo.models import zoo
 from fra_zoo.predict import Face, Predictor
 from fra_zoo.predict.crop import cut, square
-from fra_zoo.predict.detectors import Found
+from fra_zoo.predict.detectors import Detection
 from fra_zoo.predict.detectors.haar import without_doubles
 from fra_zoo.predict.picture import annotate, grid
 from fra_zoo.predict.sources import frames
@@ -94,15 +94,15 @@ def test_the_answer_is_that_of_the_model_on_the_decoded_face(export, photo):
 def test_crops_are_pils_and_repeat_the_edge_outside():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (80, 100, 3), dtype=np.uint8)
-    ours = cut(pixels, Found((10, 20, 50, 40), whole=True), 16).permute(1, 2, 0).numpy().astype(int)
+    ours = cut(pixels, Detection((10, 20, 50, 40), whole=True), 16).permute(1, 2, 0).numpy().astype(int)
     theirs = PIL.Image.fromarray(pixels).resize((16, 16), PIL.Image.Resampling.BILINEAR, box=(10, 20, 60, 60))
     assert (
         np.abs(ours - np.asarray(theirs).astype(int)).max() <= 12
     )  # PIL's filter stops at the box, ours looks past it
     assert np.abs(ours - np.asarray(theirs).astype(int)).mean() < 2
     flat = np.full((30, 30, 3), 77, dtype=np.uint8)
-    assert cut(flat, Found((-10, -10, 20, 20)), 8, margin=0.5).unique().tolist() == [77]
-    assert square(Found((10, 20, 50, 40)), 0.1) == pytest.approx((5.0, 10.0, 60.0))
+    assert cut(flat, Detection((-10, -10, 20, 20)), 8, margin=0.5).unique().tolist() == [77]
+    assert square(Detection((10, 20, 50, 40)), 0.1) == pytest.approx((5.0, 10.0, 60.0))
 
 
 def test_a_found_face_keeps_its_shape():
@@ -110,11 +110,11 @@ def test_a_found_face_keeps_its_shape():
     pixels = np.zeros((120, 100, 3), dtype=np.uint8)
     rows, columns = np.ogrid[:120, :100]
     pixels[(rows - 60) ** 2 + (columns - 50) ** 2 < 20**2] = 255
-    for found in (Found((30, 30, 40, 60)), Found((20, 40, 60, 40))):
+    for found in (Detection((30, 30, 40, 60)), Detection((20, 40, 60, 40))):
         bright = cut(pixels, found, 60)[0] > 127
         assert abs(int(bright.any(0).sum()) - int(bright.any(1).sum())) <= 1
         assert int(bright.any(0).sum()) in range(39, 42)
-    stretched = cut(pixels, Found((30, 30, 40, 60), whole=True), 60)[0] > 127
+    stretched = cut(pixels, Detection((30, 30, 40, 60), whole=True), 60)[0] > 127
     assert int(stretched.any(0).sum()) > 55 > 45 > int(stretched.any(1).sum())
 
 
@@ -131,7 +131,7 @@ def test_eyes_are_made_level():
     pixels = np.zeros((100, 100, 3), dtype=np.uint8)
     pixels[40:44, 30:34] = 255
     pixels[60:64, 66:70] = 255
-    found = Found((10, 10, 80, 80), None, ((32.0, 42.0), (68.0, 62.0)))
+    found = Detection((10, 10, 80, 80), None, ((32.0, 42.0), (68.0, 62.0)))
     bright = cut(pixels, found, 80, align=True).float().mean(0)
     rows = [int(half.amax(1).argmax()) for half in bright.split(40, dim=1)]
     assert abs(rows[0] - rows[1]) <= 2

@@ -15,7 +15,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.hub import export_model
 from fra_zoo.hub.onnx import export_onnx
 from fra_zoo.predict import Predictor
-from fra_zoo.predict.detectors import Found, make_detector
+from fra_zoo.predict.detectors import Detection, make_detector
 from fra_zoo.views.spec import ViewSpec
 from fra_zoo.viz.plots import picture_file
 
@@ -51,8 +51,8 @@ def test_what_detectors_give_is_cleaned(answer, boxes):
 
 def test_scores_and_eyes_that_are_no_numbers_are_none():
     nan = float("nan")
-    (found,) = make_detector(lambda pixels: [Found((0, 0, 9, 9), nan, ((nan, 1.0), (2.0, 3.0)))])(PIXELS)
-    assert found == Found((0, 0, 9, 9))
+    (found,) = make_detector(lambda pixels: [Detection((0, 0, 9, 9), nan, ((nan, 1.0), (2.0, 3.0)))])(PIXELS)
+    assert found == Detection((0, 0, 9, 9))
 
 
 def test_a_detector_that_fails_or_errs_is_an_error_of_the_image(small):

@@ -207,9 +207,9 @@ def test_a_run_over_a_film_that_broke_off_ends_with_the_tracks_of_a_whole_one(sm
 
 
 def _found(box):
-    from fra_zoo.predict.detectors import Found
+    from fra_zoo.predict.detectors import Detection
 
-    return Found(box)
+    return Detection(box)
 
 
 def test_a_timeline_is_of_a_film_with_faces(small, clip, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.predict.detector import DETECTORS, Detector, Found, opencv
+from fra_zoo.predict.detector import DETECTORS, Detection, Detector, opencv
 from fra_zoo.predict.results import Box
 
 
@@ -17,8 +18,7 @@ from fra_zoo.predict.results import Box
 def haar() -> Detector:
     """OpenCV's cascade of Haar features (Viola and Jones 2001), which its wheel carries: works offline.
 
-    It looks for faces of at least a quarter of the image's shorter side, and for smaller ones, down to a twelfth,
-    where there are none.
+    It looks for frontal faces of at least a twelfth of the image's shorter side.
     """
     cv2 = opencv()
     file = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
@@ -26,18 +26,17 @@ def haar() -> Detector:
         raise FraZooError(
             f"OpenCV {cv2.__version__} has no cascade; pip install 'opencv-python-headless<5', or --detector yunet"
         )
-    cascade = cv2.CascadeClassifier(str(file))
+    of_thread = threading.local()  # a cascade keeps what it is working on
 
-    def find(pixels: NDArray[np.uint8]) -> list[Found]:
+    def find(pixels: NDArray[np.uint8]) -> list[Detection]:
+        if not hasattr(of_thread, "cascade"):
+            of_thread.cascade = cv2.CascadeClassifier(str(file))
         gray = cv2.equalizeHist(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
-        for share, step in ((4, 1.15), (12, 1.1)):
-            smallest = max(24, min(gray.shape) // share)
-            boxes, _, weights = cascade.detectMultiScale3(
-                gray, scaleFactor=step, minNeighbors=4, minSize=(smallest, smallest), outputRejectLevels=True
-            )
-            if len(boxes):
-                return [Found(box) for box in without_doubles(boxes, weights)]
-        return []
+        smallest = max(24, min(gray.shape) // 12)
+        boxes, _, weights = of_thread.cascade.detectMultiScale3(
+            gray, scaleFactor=1.1, minNeighbors=4, minSize=(smallest, smallest), outputRejectLevels=True
+        )
+        return [Detection(box) for box in without_doubles(boxes, weights)] if len(boxes) else []
 
     return find
 
