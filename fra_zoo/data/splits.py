@@ -12,7 +12,9 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fra_zoo.config.fields import SHARE, checked
 from fra_zoo.data.dataset import FaceData
@@ -42,6 +44,18 @@ def labels_of(data: FaceData) -> NDArray[np.int64]:
     if "label" not in (data.dataset.column_names or []):
         raise FraZooError(f"dataset '{data.name}' has no labels; choose a labelled one, such as ferplus")
     return label_numbers(data.dataset, f"dataset '{data.name}' {data.split}")
+
+
+def class_shares(data: FaceData) -> Float[Tensor, " c"]:
+    """Share of each class in a labelled split: of its targets, where it has distributions, else of its labels."""
+    assert data.labels is not None
+    if "target" in (data.dataset.column_names or []):
+        targets = torch.as_tensor(np.asarray(data.dataset.with_format(None)["target"][:], dtype=np.float64))
+        counts = (targets / targets.sum(1, keepdim=True).clamp(min=1e-12)).sum(0)
+    else:
+        label = torch.from_numpy(labels_of(data))
+        counts = torch.bincount(label[label >= 0], minlength=len(data.labels)).double()
+    return (counts / counts.sum()).float()
 
 
 @dataclass(frozen=True)

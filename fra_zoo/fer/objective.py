@@ -88,6 +88,14 @@ class Objective(Task):
             model.requires_grad_(False)
             cast(Any, model).get_classifier().requires_grad_(True)
         self.average = frozen_copy(model) if self.tuning.model_ema_decay else None
+        self.class_offset: Tensor
+        self.register_buffer("class_offset", torch.zeros(()), persistent=False)
+
+    def set_class_shares(self, shares: Float[Tensor, " c"]) -> None:
+        """Tell it the shares of the classes in training, which logit adjustment needs; they sum to 1."""
+        smallest = 0.5 / 10_000  # a class that never occurs
+        offset = self.tuning.logit_adjustment * shares.float().clamp(min=smallest).log()
+        self.class_offset = offset.to(self.class_offset.device)
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         return {mixup.SHARE: mixup.draw_share(keys, self.tuning.mixup)} if self.tuning.mixup else {}
@@ -96,11 +104,13 @@ class Objective(Task):
         if mixup.SHARE in batch:
             return self._blended(batch, mixup.partners(batch), batch[mixup.SHARE])
         logits = self.model(batch["views"][0]).float()
-        return {"loss": self.loss(logits, batch), "train_accuracy": top1(logits, batch["label"])}
+        loss = self.loss(logits + self.class_offset, batch)
+        return {"loss": loss, "train_accuracy": top1(logits, batch["label"])}
 
     def _blended(self, batch: Batch, other: Batch, share: Tensor) -> dict[str, Tensor]:
         logits = self.model(mixup.blend(batch["views"][0], other["views"][0], share)).float()
-        loss = mixup.blend(self.loss(logits, batch), self.loss(logits, other), share)
+        adjusted = logits + self.class_offset
+        loss = mixup.blend(self.loss(adjusted, batch), self.loss(adjusted, other), share)
         return {"loss": loss, "train_accuracy": top1(logits, batch["label"])}
 
     def loss(self, logits: Float[Tensor, "b c"], batch: Batch) -> Float[Tensor, ""]:

@@ -21,6 +21,9 @@ class Tuning(Options):
             H; timm's `param_groups_layer_decay`). 1 is off.
         model_ema_decay: share of the moving average of the weights that each step keeps; the average is what is
             measured and exported. The first steps keep less, `(1 + step) / (10 + step)`. 0 is off; 0.999 is usual.
+        logit_adjustment: strength of logit adjustment (Menon et al. 2021, arXiv 2007.07314 section 5): this times the
+            log share of each class is added to the logits in the loss, so that rare classes are answered as often as
+            they are right. 0 is off, 1 trains for an even mixture of classes.
         weight_decay_exclude_1d: no weight decay on norms and biases, as in timm; the FRA protocol has it on all.
     """
 
@@ -31,6 +34,9 @@ class Tuning(Options):
     model_ema_decay: float = option(
         0.0, "share of the weights' moving average that a step keeps; 0 is off, 0.999 is usual", at_least=0, below=1
     )
+    logit_adjustment: float = option(
+        0.0, "strength of logit adjustment in the loss: 0 is off, 1 trains for an even mixture of classes", WEIGHT
+    )
     weight_decay_exclude_1d: bool = option(True, "no weight decay on norms and biases (FRA protocol: false)")
 
     def refuse_all(self, objective: str, why: str) -> None:
@@ -40,6 +46,7 @@ class Tuning(Options):
             "mixup": self.mixup > 0,
             "layer_decay": self.layer_decay < 1,
             "model_ema_decay": self.model_ema_decay > 0,
+            "logit_adjustment": self.logit_adjustment > 0,
         }
         found = [name for name, said in given.items() if said]
         if found:

@@ -137,6 +137,12 @@ class FinetuneConfig(Tuning, TrainConfig):
         "plain, balanced, class_batches; auto is the objective's",
         choices=("auto", "plain", "balanced", "class_batches"),
     )
+    luminance: str = option(
+        "auto",
+        "whether the classifier reads luminance alone, so that a colour photo is answered as its gray version: auto "
+        "(where the training faces are gray), always or never",
+        choices=("auto", "always", "never"),
+    )
     face_margin: float = option(0.0, "exported: room a predictor leaves around a found face, share of its side", MARGIN)
     align: bool = option(True, "exported: whether a predictor turns faces upright")
     label_fraction: float = option(1.0, "share of the labelled faces to train on, the same of each class", SHARE)

@@ -9,11 +9,14 @@ import torch
 from accelerate.utils import set_seed
 
 from fra_zoo.config import flat, published, read
+from fra_zoo.data.gray import is_gray
+from fra_zoo.data.splits import class_shares
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
 from fra_zoo.fer.objective import OBJECTIVES
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
+from fra_zoo.models.luminance import use_gray_normalization
 from fra_zoo.runtime.distributed import use_rank0_buffers
 from fra_zoo.train.best_model import BestModelSelector
 from fra_zoo.train.config import FinetuneConfig
@@ -43,13 +46,21 @@ def finetune(argv: Sequence[str]) -> RunFolder:
         splits.refuse_the_same()
     labels = splits.train.labels
     assert labels is not None
+    gray = config.luminance != "never" and is_gray(splits.train)
+    luminance = gray or config.luminance == "always"
+    model = build_classifier(config, len(labels), small_start=protocol.small_start)
+    if luminance:
+        use_gray_normalization(model)
     task = create_objective(
         config.objective.name,
-        build_classifier(config, len(labels), small_start=protocol.small_start),
+        model,
         image_size=config.image_size,
         **protocol.tuning(config),
         **config.objective.args,
     )
+    task.set_class_shares(class_shares(splits.train))
+    if luminance and not gray:
+        task.views = tuple(view.in_gray() for view in task.views)
     micro = micro_batch(config.optim, accelerator.num_processes)
     loader = make_loader(splits.train, config, micro, accelerator, sampling=protocol.sampling(config, kind.sampling))
     plan = make_plan(config, loader.steps_per_epoch, protocol.evaluate_every)
@@ -82,7 +93,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
             told = reading.command()
             write_about(run.path / "run.json", "finetune", told, trainer.state, accelerator.num_processes)
         with use_rank0_buffers(task):
-            finish(task, selector, splits, config)
+            finish(task, selector, splits, config, luminance=luminance)
     accelerator.end_training()
     return run
 

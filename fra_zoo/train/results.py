@@ -18,6 +18,7 @@ from fra_zoo.evaluate.metrics import (
 from fra_zoo.fer.objective import Objective
 from fra_zoo.hub import export_model
 from fra_zoo.io.weights import load_into, read_safetensors
+from fra_zoo.models.luminance import read_luminance
 from fra_zoo.runtime.distributed import process_rank
 from fra_zoo.train.best_model import BEST, BestModelSelector
 from fra_zoo.train.config import FinetuneConfig
@@ -31,10 +32,15 @@ _PANELS = [
 ]
 
 
-def finish(task: Objective, selector: BestModelSelector, splits: Splits, config: FinetuneConfig) -> None:
+def finish(
+    task: Objective, selector: BestModelSelector, splits: Splits, config: FinetuneConfig, *, luminance: bool = False
+) -> None:
     """Measure the last and the chosen weights on the split that chose and on test; export the chosen ones.
 
     All processes measure, the first one writes.
+
+    Args:
+        luminance: whether the chosen classifier is made to read luminance alone.
     """
     protocol = PROTOCOLS[config.protocol]
     labels = splits.test.labels
@@ -54,6 +60,8 @@ def finish(task: Objective, selector: BestModelSelector, splits: Splits, config:
     for name in ("last", protocol.best):
         if name == protocol.best:
             load_into(model, read_safetensors(run.path / BEST), str(run.path / BEST))
+            if luminance:
+                read_luminance(model)
         for split, loader in {protocol.select_on: selector.loader, "test": test}.items():
             key = name if name == "best_on_test" else f"{name}_{split}"
             p, y = selector.measure(model, loader)

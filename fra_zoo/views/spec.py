@@ -50,6 +50,10 @@ class ViewSpec:
         steps = (Normalize(mean, std) if isinstance(step, Normalize) else step for step in self.operations)
         return replace(self, operations=tuple(steps))
 
+    def in_gray(self) -> ViewSpec:
+        """The same view of the image's luminance, in three equal channels; a photometric view is gray already."""
+        return self if self.photometric else replace(self, operations=(Grayscale(p=1.0), *self.operations))
+
     @property
     def photometric(self) -> bool:
         """Whether FER+'s photometric step is in it; then it has one channel."""

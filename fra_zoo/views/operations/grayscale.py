@@ -23,6 +23,9 @@ class Grayscale(Operation):
         chosen = uniform(keys, 1)[:, 0] < self.p
         return view._replace(images=on_chosen(view.images, chosen, lambda x, _: x.copy_(functional.to_gray(x))))
 
+    def eval_view(self) -> Operation | None:
+        return self if self.p >= 1.0 else None
+
     @classmethod
     def own_keys(cls, keys: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
         return skip(keys, 22)
