@@ -88,14 +88,26 @@ class Objective(Task):
             model.requires_grad_(False)
             cast(Any, model).get_classifier().requires_grad_(True)
         self.average = frozen_copy(model) if self.tuning.model_ema_decay else None
+        self.class_shares: Tensor | None = None
         self.class_offset: Tensor
         self.register_buffer("class_offset", torch.zeros(()), persistent=False)
 
     def set_class_shares(self, shares: Float[Tensor, " c"]) -> None:
         """Tell it the shares of the classes in training, which logit adjustment needs; they sum to 1."""
         smallest = 0.5 / 10_000  # a class that never occurs
-        offset = self.tuning.logit_adjustment * shares.float().clamp(min=smallest).log()
+        self.class_shares = shares.float().cpu()
+        offset = self.tuning.logit_adjustment * self.class_shares.clamp(min=smallest).log()
         self.class_offset = offset.to(self.class_offset.device)
+
+    def priors(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The shares of the classes that the trained probabilities expect, and those of training; () if not told.
+
+        Logit adjustment of strength t leaves the training shares to the power of 1 - t.
+        """
+        if self.class_shares is None:
+            return (), ()
+        own = self.class_shares.clamp(min=1e-4) ** (1.0 - self.tuning.logit_adjustment)
+        return tuple((own / own.sum()).tolist()), tuple(self.class_shares.tolist())
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         return {mixup.SHARE: mixup.draw_share(keys, self.tuning.mixup)} if self.tuning.mixup else {}

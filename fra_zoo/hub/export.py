@@ -17,6 +17,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.io.paths import display_path, output_folder
 from fra_zoo.io.weights import CONFIG, HEADS, HEADS_CONFIG
 from fra_zoo.labels import LabelSpace
+from fra_zoo.models.answer import ANSWER, AnswerConfig
 from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import PREPROCESSING, preprocessing_of
 from fra_zoo.views.spec import ViewSpec
@@ -35,6 +36,7 @@ def export_model(
     face_margin: float = 0.0,
     align: bool = True,
     flip_average: bool = False,
+    answer: AnswerConfig | None = None,
 ) -> Path:
     """Write a timm model to `folder`: `config.json`, `model.safetensors` and, if there are heads, `heads.*`.
 
@@ -52,6 +54,7 @@ def export_model(
         face_margin: room that a predictor leaves around a found face, as a share of its longer side.
         align: whether a predictor turns faces upright.
         flip_average: whether a classifier's answer is the mean of the face's and its mirror image's.
+        answer: the prior of a classifier's answers, and when they are uncertain.
 
     Raises:
         FraZooError: if a weight is not finite, or the folder cannot be written.
@@ -90,6 +93,8 @@ def export_model(
     preprocessing = preprocessing_of(view, load_size, face_margin, align, flip_average)
     if preprocessing:
         config[PREPROCESSING] = preprocessing
+    if answer is not None and answer.to_dict():
+        config[ANSWER] = answer.to_dict()
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
     if heads:
         (folder / HEADS_CONFIG).write_text(json.dumps(heads_config or {}, indent=2) + "\n")
@@ -100,6 +105,7 @@ _WEIGHTS_OF_OTHERS = (
     *("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source"),
     *("origin_url", "paper_name", "paper_ids", "notes", "description"),
     PREPROCESSING,
+    ANSWER,
     *("test_input_size", "test_crop_pct", "label_offset", "label_names", "label_descriptions"),
 )
 

@@ -18,6 +18,7 @@ from fra_zoo.io.paths import display_path
 from fra_zoo.io.remote import PREFIX, fetch, hub_errors
 from fra_zoo.io.weights import CONFIG, WEIGHTS, export_folder, load_into, read_safetensors
 from fra_zoo.models import zoo as _zoo
+from fra_zoo.models.answer import ANSWER
 from fra_zoo.models.build import check_name
 from fra_zoo.models.preprocessing import PREPROCESSING
 
@@ -129,12 +130,12 @@ def model_folder(name: str, *, optional: Sequence[str] = ()) -> Path:
 
 def _from_folder(name: str, num_classes: int | None, timm_kwargs: dict[str, Any]) -> nn.Module:
     path = model_folder(name)
-    own = read_json(path / CONFIG).get(PREPROCESSING)
+    config = read_json(path / CONFIG)
     try:
         model: Any = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
     except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {error}") from error
     load_weights(model, path / WEIGHTS, fresh_classifier=num_classes is not None)
-    if own:
-        model.pretrained_cfg[PREPROCESSING] = own
+    # What timm's configuration has no word for.
+    model.pretrained_cfg |= {name: config[name] for name in (PREPROCESSING, ANSWER) if config.get(name)}
     return model

@@ -10,16 +10,17 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fra_zoo.config.fields import COUNT, MARGIN, WEIGHT, Range, checked
+from fra_zoo.config.fields import COUNT, MARGIN, PROBABILITY, WEIGHT, Range, checked
 from fra_zoo.errors import FraZooError
 from fra_zoo.io.paths import display_path
 from fra_zoo.methods import load_method
-from fra_zoo.models.answer import class_probabilities
+from fra_zoo.models.answer import Prior, answer_config, class_probabilities
 from fra_zoo.models.build import check_name
 from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import averages_flip
 from fra_zoo.models.zoo import ZOO, classifiers
 from fra_zoo.predict.appearance import appearance, capture_features
+from fra_zoo.predict.detector import MIN_SCORE, make_detector
 from fra_zoo.predict.face_model import FaceModel, load_model, named_place
 from fra_zoo.predict.faces import DetectedFrame
 from fra_zoo.predict.frame import Frame
@@ -45,6 +46,9 @@ class Predictor(FaceModel):
         align: turn faces upright where the detector gives eyes; by default what the model says, else they are turned.
         flip_average: answer with the mean for each face and its mirror image, in twice the time; by default what the
             model says, else not.
+        prior: the mixture of classes that the probabilities expect: `natural` (that of the training data), `even`, a
+            strength between them from 0 to 1, or a share for each class by name; by default as the model was made.
+        min_score: least score of what is taken for a face, from 0 to 1, where the detector gives one.
         batch_size: faces in a pass.
         device: by default the GPU if there is one.
 
@@ -63,6 +67,8 @@ class Predictor(FaceModel):
         margin: Annotated[float | None, MARGIN] = None,
         align: bool | None = None,
         flip_average: bool | None = None,
+        prior: Prior | None = None,
+        min_score: Annotated[float, PROBABILITY] = MIN_SCORE,
         batch_size: Annotated[int, COUNT] = 64,
         device: str | torch.device | None = None,
     ) -> None:
@@ -75,9 +81,18 @@ class Predictor(FaceModel):
         if not loaded.classifier_loaded:
             raise FraZooError(f"model '{display_path(model)}' has no trained classifier: give a fine-tuned run")
         super().__init__(
-            loaded, model, detector=detector, margin=margin, align=align, batch_size=batch_size, device=device
+            loaded,
+            model,
+            detector=make_detector(detector, min_score),
+            margin=margin,
+            align=align,
+            batch_size=batch_size,
+            device=device,
         )
         self.flip_average = averages_flip(self.model) if flip_average is None else flip_average
+        answer = answer_config(self.model)
+        self.shift = answer.shift(prior, self.labels)
+        self.uncertain_below = answer.uncertain_below
         self.method: Any = None if regions is None else load_method(regions).to(self.device)
         if self.method is not None:
             require_finite(self.method.state_dict(), f"regions '{display_path(str(regions))}'")
@@ -85,7 +100,7 @@ class Predictor(FaceModel):
     @property
     def fingerprint(self) -> str:
         """A hash of all that decides what is answered for a face: weights, names, how it is cut out and shown."""
-        return self.hash_of(self.labels, self.flip_average)
+        return self.hash_of(self.labels, self.flip_average, self.shift.tolist(), self.uncertain_below)
 
     def __call__(self, source: Any) -> list[Prediction]:
         """The predictions of a source (see `fra_zoo.predict.sources.frames`), all at once."""
@@ -152,7 +167,8 @@ class Predictor(FaceModel):
     def probabilities(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b c"]:
         """Class probabilities of cut-out faces."""
         with autocast_for(self.device):
-            return class_probabilities(self.model, self.see(faces), flip_average=self.flip_average).cpu()
+            x = self.see(faces)
+            return class_probabilities(self.model, x, flip_average=self.flip_average, shift=self.shift).cpu()
 
     @torch.no_grad()
     def _heatmaps(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b n i j"]:

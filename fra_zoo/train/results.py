@@ -18,6 +18,7 @@ from fra_zoo.evaluate.metrics import (
 from fra_zoo.fer.objective import Objective
 from fra_zoo.hub import export_model
 from fra_zoo.io.weights import load_into, read_safetensors
+from fra_zoo.models.answer import AnswerConfig
 from fra_zoo.models.luminance import read_luminance
 from fra_zoo.runtime.distributed import process_rank
 from fra_zoo.train.best_model import BEST, BestModelSelector
@@ -90,6 +91,7 @@ def finish(
         face_margin=config.face_margin,
         align=config.align,
         flip_average=config.flip_average,
+        answer=AnswerConfig(*task.priors()),
     )
     print(_report(results, chosen))
 

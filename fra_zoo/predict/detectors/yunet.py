@@ -172,7 +172,7 @@ def _resized(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.u
     """The image at another size, antialiased."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    image = torch.from_numpy(np.require(pixels, requirements="CW")).permute(2, 0, 1)[None]
+    image = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).permute(2, 0, 1)[None]
     small = F.interpolate(image, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
     return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())
 
