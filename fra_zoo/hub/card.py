@@ -217,7 +217,7 @@ def _limits(facts: RunFacts) -> str:
         "- An expression is not a feeling: the model says what annotators would call a face, not what one feels.",
         "- Annotators disagree, and so do datasets; numbers on one dataset do not carry over to another.",
         f"- The faces that it learned from are not balanced by age, gender, skin or culture, and {_groups(facts)}. Do "
-        "not use it to selector people, nor for hiring, policing, health or surveillance.",
+        "not use it to judge people, nor for hiring, policing, health or surveillance.",
         "- They are photos of real people, collected for research; the licence above is that of the photos, and the "
         "weights follow it.",
     ]
