@@ -46,3 +46,29 @@ def scale_classifier(classifier: nn.Linear, temperature: float) -> None:
     classifier.weight.div_(temperature)
     if classifier.bias is not None:
         classifier.bias.div_(temperature)
+
+
+def uncertain_threshold(
+    probabilities: Float[Tensor, "n c"], label: Int[Tensor, " n"], most_right: float = 0.5
+) -> float:
+    """The largest confidence below which at most a share of the answers are right; 0 if there is none.
+
+    Args:
+        probabilities: of faces that the classifier was not trained on.
+        most_right: that share.
+
+    Example:
+        >>> p = torch.tensor([[0.4, 0.6], [0.45, 0.55], [0.1, 0.9]])
+        >>> round(uncertain_threshold(p, torch.tensor([0, 1, 1])), 2)
+        0.9
+    """
+    confidence, predicted = probabilities.max(1)
+    order = confidence.argsort()
+    right = (predicted == label)[order].double()
+    share = right.cumsum(0) / torch.arange(1, len(right) + 1)
+    below = (share <= most_right).nonzero()[:, 0]
+    if not len(below):
+        return 0.0
+    last = int(below[-1])
+    following = confidence[order[min(last + 1, len(order) - 1)]]
+    return float(following) if last + 1 < len(order) else 1.0

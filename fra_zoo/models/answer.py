@@ -67,6 +67,10 @@ class AnswerConfig:
             )
         return self._log_target(prior, labels) - _log(self.class_prior)
 
+    def target(self, prior: Prior, labels: Sequence[str]) -> tuple[float, ...]:
+        """The shares of the classes that a prior means, in their order; they sum to 1. See `shift`."""
+        return tuple(self._log_target(prior, labels).softmax(0).tolist())
+
     def _log_target(self, prior: Prior, labels: Sequence[str]) -> Float[Tensor, " c"]:
         if isinstance(prior, Mapping):
             unknown = [name for name in prior if name not in labels]

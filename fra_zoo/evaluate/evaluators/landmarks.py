@@ -147,8 +147,9 @@ def information(
     """Mutual information of landmark and region, nats; faces with a landmark outside of the image are left out.
 
     `landmark_information` is that of the learned regions. Beside it: `landmark_information_fixed`, of the same regions
-    as fixed places, each cell given to the region that it mostly belongs to on the faces as they are, and `landmark_information_cells`, of a map
-    whose every cell is a region of its own. Five landmarks that are told apart by certainty are 1.609.
+    as fixed places, each cell given to the region that it mostly belongs to on the faces as they are; and
+    `landmark_information_cells`, of a map whose every cell is a region of its own. Five landmarks that are told apart
+    by certainty are 1.609.
 
     Args:
         at_points: region at each landmark of each face.
