@@ -14,12 +14,15 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import io
+import os
 import pkgutil
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import fra_zoo
 from fra_zoo.errors import FraZooError, nearest, one_line_errors
 
 _PACKAGE = "fra_zoo.commands"
@@ -60,6 +63,11 @@ def overview() -> str:
     return "\n".join([_HEAD, *lines, _FOOT])
 
 
+def family_of(word: str) -> dict[str, str]:
+    """The commands of two words that begin with this one, to their modules."""
+    return {name: module for name, module in commands().items() if name.startswith(f"{word} ")}
+
+
 def choose(argv: Sequence[str]) -> tuple[str, list[str]]:
     """The module of the subcommand that the words begin with, and the words after it.
 
@@ -71,7 +79,7 @@ def choose(argv: Sequence[str]) -> tuple[str, list[str]]:
         name = " ".join(argv[:count])
         if name in found:
             return found[name], list(argv[count:])
-    family = [name for name in found if name.startswith(f"{argv[0]} ")]
+    family = family_of(argv[0])
     if family:
         raise FraZooError(f"unknown command '{' '.join(argv[:2])}'; known: {', '.join(family)}")
     raise FraZooError(f"unknown command '{argv[0]}'; {nearest(argv[0], found)}")
@@ -80,8 +88,26 @@ def choose(argv: Sequence[str]) -> tuple[str, list[str]]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a subcommand; bad input ends with one line and status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a code page that lacks a letter shows it escaped
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has enough, as in `fra-zoo --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _run(words: list[str]) -> None:
     if not words or words[0] in _HELP:
         print(overview())
+        return
+    if words == ["--version"]:
+        print(f"fra-zoo {fra_zoo.__version__}")
+        return
+    if len(words) == 2 and words[1] in _HELP and words[0] not in commands() and (family := family_of(words[0])):
+        print("\n".join(f"{name}: {help_of(module).splitlines()[0]}" for name, module in family.items()))
         return
     with one_line_errors():
         module, rest = choose(words)

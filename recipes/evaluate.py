@@ -8,10 +8,7 @@ accelerate launch --config_file recipes/launch/eight_gpus.yaml recipes/evaluate.
 
 import sys
 
-from fra_zoo.errors import one_line_errors
+from fra_zoo.cli import main
 
 if __name__ == "__main__":
-    with one_line_errors():
-        from fra_zoo.commands.evaluate import run
-
-        run(sys.argv[1:])
+    main(["evaluate", *sys.argv[1:]])

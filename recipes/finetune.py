@@ -8,10 +8,7 @@ Chooses the epoch on `valid` and looks at `test` once; numbers are in `results.j
 
 import sys
 
-from fra_zoo.errors import one_line_errors
+from fra_zoo.cli import main
 
 if __name__ == "__main__":
-    with one_line_errors():
-        from fra_zoo.train.finetune import finetune
-
-        finetune(sys.argv[1:])
+    main(["finetune", *sys.argv[1:]])

@@ -9,12 +9,9 @@ Writes a run folder (`--output`); `--resume auto` continues it.
 import sys
 from pathlib import Path
 
-from fra_zoo.errors import one_line_errors
+from fra_zoo.cli import main
 
 DEFAULT = Path(__file__).parent / "configs" / "fra_synthetic.yaml"
 
 if __name__ == "__main__":
-    with one_line_errors():
-        from fra_zoo.train.pretrain import pretrain
-
-        pretrain(sys.argv[1:] or ["--config", str(DEFAULT)])
+    main(["pretrain", *(sys.argv[1:] or ["--config", str(DEFAULT)])])

@@ -1,8 +1,19 @@
 """Train a classifier of expressions.
 
 fra-zoo finetune [--config FILE] [--key value ...]
+accelerate launch -m fra_zoo.cli finetune ...            on several GPUs
+
+A run that a signal stops leaves a checkpoint and exits with 130 (Ctrl-C) or 143 (SIGTERM); --resume auto continues it.
 """
 
-from fra_zoo.train.finetune import finetune as run
+from __future__ import annotations
 
-__all__ = ["run"]
+from collections.abc import Sequence
+
+from fra_zoo.train.finetune import finetune
+from fra_zoo.train.processes import exit_if_stopped
+
+
+def run(argv: Sequence[str]) -> None:
+    """Train; the exit status says whether a signal stopped it."""
+    exit_if_stopped(finetune(argv).stopped_by)

@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from fra_zoo.config import parse, place_words
 from fra_zoo.config.fields import COUNT, WEIGHT, Options, option
+from fra_zoo.data.disk.walk import walk
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.io.paths import display_path
@@ -139,9 +140,15 @@ def _picture(name: str | None, source: Path, what: str = "--picture") -> Path | 
     if name is None:
         return None
     file = picture_file(name, what)
-    if file.exists() and os.path.samefile(file, source):
-        raise FraZooError(f"{what} {display_path(file)} is the photo itself; give another file")
+    if file.exists() and any(os.path.samefile(file, photo) for photo in _photos(source)):
+        which = "the photo itself" if source.is_file() else "one of the photos"
+        raise FraZooError(f"{what} {display_path(file)} is {which}; give another file")
     return file
+
+
+def _photos(source: Path) -> list[Path]:
+    """The files that a source reads."""
+    return [source] if source.is_file() else list(walk(source).images)
 
 
 def _draw(predictor: Predictor, source: Path, file: Path, every: Every) -> None:

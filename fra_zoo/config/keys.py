@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
@@ -205,7 +205,7 @@ def _loaded(text: Any, written: str) -> Any:
 
 
 def _container(kind: Any) -> bool:
-    return kind is Any or (typing.get_origin(kind) or kind) in (list, tuple)
+    return kind is Any or (typing.get_origin(kind) or kind) in (list, tuple, Sequence)
 
 
 def _members(hint: Any) -> tuple[Any, ...]:

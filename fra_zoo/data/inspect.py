@@ -90,10 +90,10 @@ class Report:
         if self.labels:
             options = self._options()
             more = "".join(f" --{name} {value}" for name, value in options.items())
-            return f"accelerate launch recipes/finetune.py {where}{more}"
+            return f"fra-zoo finetune {where}{more}"
         if self.verifies:
             return f"python recipes/evaluate.py --evaluators verification --model MODEL {where}"
-        return f"accelerate launch recipes/pretrain.py {where} --probe_images 0"
+        return f"fra-zoo pretrain {where} --probe_images 0"
 
     def _options(self) -> dict[str, Any]:
         """Of the published form that has as many classes as are seen here, if the last ones have no face."""

@@ -29,11 +29,25 @@ class ClassifierEvaluator(Evaluator):
         model: Any = getattr(subject.model, "model", subject.model)
         classes = getattr(model, "num_classes", None)
         there = 0 if said else len(data.classes(data.reported))
-        if said or classes in (None, there):
+        if said:
             return said
+        if classes in (None, there):
+            return self._other_names(subject, data)
         return (
             f"model '{subject.name}' has {classes} classes, dataset '{data.labelled(data.reported).name}' {there}; "
             "give a fine-tuned run, or use --evaluators probe"
+        )
+
+    def _other_names(self, subject: Subject, data: EvaluationData) -> str:
+        """Why classes of one number cannot be compared, or nothing."""
+        names, space = class_names(subject), data.classes(data.reported)
+        odd = [name for name in names if name not in space.classes]
+        return (
+            f"model '{subject.name}' knows the classes {', '.join(names)}, dataset "
+            f"'{data.labelled(data.reported).name}' has {', '.join(space.classes)}; give the dataset a map of "
+            f"names, such as --labels '{{{space.classes[0]}: {odd[0]}, ...}}'"
+            if odd
+            else ""
         )
 
     def predict(
@@ -42,7 +56,19 @@ class ClassifierEvaluator(Evaluator):
         """Class probabilities and labels of every readable face; see `embed_faces` for `change`."""
         model: Any = subject.model
         loader = loader or data.loader(data.labelled(data.reported))
-        return predict(model.probabilities, loader, subject.view, subject.device, change)
+        p, y = predict(model.probabilities, loader, subject.view, subject.device, change)
+        names = class_names(subject)
+        # Classes meet by name: the columns in the order of the dataset's classes.
+        order = [names.index(name) for name in data.classes(data.reported).classes] if names else None
+        return (p if order is None else p[:, order]), y
+
+
+def class_names(subject: Subject) -> tuple[str, ...]:
+    """The names of the classes that a classifier's export says, in its order; () where none are known."""
+    model: Any = getattr(subject.model, "model", subject.model)
+    cfg = getattr(model, "pretrained_cfg", None) or {}
+    names = tuple(cfg.get("label_names") or ())
+    return names if len(names) == getattr(model, "num_classes", None) else ()
 
 
 def predict(

@@ -63,8 +63,11 @@ class EvaluationData:
         """Those that have a label; raises `FraZooError` if none has."""
         if split not in self._labelled:
             faces = self.faces(split)
-            found = faces.labelled()
-            self._labelled[split] = faces if len(found) == len(faces) else found
+            labelled = faces.labelled()
+            labelled = faces if len(labelled) == len(faces) else labelled
+            if split != "train" and "train" in self._labelled:  # classes meet by name, not by number
+                labelled = labelled.in_space(self.classes("train"))
+            self._labelled[split] = labelled
         return self._labelled[split]
 
     def classes(self, split: str) -> LabelSpace:

@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fra_zoo.evaluate.record import BY_GROUPS, PICTURE
 from fra_zoo.hub.run_facts import RunFacts
-from fra_zoo.io.paths import display_path
+from fra_zoo.io.paths import displayable
 from fra_zoo.io.weights import HEADS, LEFT_OUT
 from fra_zoo.methods.parts.method import METHODS
 from fra_zoo.task import FindsRegions
@@ -35,7 +35,7 @@ _METRICS = {"accuracy": "accuracy", "macro_f1": "f1"}
 def write_card(facts: RunFacts, repo_id: str, folder: Path) -> None:
     """Write `README.md` beside the files that it speaks of."""
     text = f"---\n{_front_matter(facts, repo_id).to_yaml()}\n---\n\n{card_text(facts, repo_id, folder)}"
-    ModelCard(display_path(text)).save(folder / "README.md")
+    ModelCard(displayable(text)).save(folder / "README.md")
 
 
 def _front_matter(facts: RunFacts, repo_id: str) -> ModelCardData:

@@ -12,7 +12,8 @@ from typing import Any
 
 from fra_zoo.errors import FraZooError
 
-_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")  # as `shown` writes what is no UTF-8
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BYTE = re.compile(rb"\\x([0189a-f][0-9a-f]|7f)")  # as `display_path` writes it
 HIDDEN = "PATH"
 _LOCAL = "local-dir:"
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -82,12 +83,17 @@ def output_folder(path: str | os.PathLike[str], what: str = "output") -> Path:
 
 
 def display_path(path: str | os.PathLike[str]) -> str:
-    """A path for people and tables: bytes that are no UTF-8 appear as `\\xe9`."""
-    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A path for people and tables: bytes that are no UTF-8, and control characters, appear as `\\xe9`."""
+    return _CONTROL.sub(lambda letter: f"\\x{ord(letter[0]):02x}", displayable(os.fspath(path)))
+
+
+def displayable(text: str) -> str:
+    """A text that can be written as UTF-8: bytes that are none appear as `\\xe9`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def real_path(text: str) -> str:
-    """The path that `shown` wrote, as the system has it; a path that is there stays as it is."""
+    """The path that `display_path` wrote, as the system has it; a path that is there stays as it is."""
     if os.path.lexists(text):
         return text
     return os.fsdecode(_BYTE.sub(lambda byte: bytes([int(byte[1], 16)]), os.fsencode(text)))

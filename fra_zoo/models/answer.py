@@ -118,12 +118,36 @@ def class_probabilities(
             face and its mirror image have the same expression. By default what the model says.
         shift: added to the logits, such as that of another prior (`AnswerConfig.shift`).
     """
-    logits = model(images).float()
+    return features_and_probabilities(model, images, flip_average=flip_average, shift=shift)[1]
+
+
+def features_and_probabilities(
+    model: Any,
+    images: Float[Tensor, "b k h w"],
+    *,
+    flip_average: bool | None = None,
+    shift: Float[Tensor, " c"] | None = None,
+) -> tuple[Float[Tensor, "b d"] | None, Float[Tensor, "b c"]]:
+    """What goes into a classifier's last layer for each face, and `class_probabilities`, in one pass.
+
+    The features are None where the last layer is not one linear layer.
+    """
+    features, logits = _features_and_logits(model, images)
     if averages_flip(model) if flip_average is None else flip_average:
         logits = (logits + model(images.flip(-1)).float()) / 2
     if shift is not None:
         logits = logits + shift.to(logits.device)
-    return logits.softmax(1)
+    return features, logits.softmax(1)
+
+
+def _features_and_logits(model: Any, images: Tensor) -> tuple[Tensor | None, Tensor]:
+    last = model.get_classifier() if hasattr(model, "get_classifier") else None
+    if not isinstance(last, nn.Linear) or not hasattr(model, "forward_head"):
+        return None, model(images).float()
+    features = model.forward_head(model.forward_features(images), pre_logits=True)
+    if features.dim() != 2 or features.shape[1] != last.in_features:
+        return None, model(images).float()
+    return features, last(features).float()
 
 
 @torch.no_grad()

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 SIZE = 64
-
-
-@contextmanager
-def capture_features(model: Any) -> Iterator[list[Tensor]]:
-    """What goes into a timm classifier's last layer while it is called, one tensor a call; it costs no pass.
-
-    Nothing is heard of a model whose last layer is not one module.
-    """
-    heard: list[Tensor] = []
-    last = model.get_classifier()
-    if not isinstance(last, nn.Module):
-        yield heard
-        return
-    handle = last.register_forward_pre_hook(lambda module, given: heard.append(given[0].detach()))
-    try:
-        yield heard
-    finally:
-        handle.remove()
 
 
 def appearance(features: Float[Tensor, "b ..."]) -> Float[Tensor, "b 64"]:

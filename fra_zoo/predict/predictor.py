@@ -14,12 +14,12 @@ from fra_zoo.config.fields import COUNT, MARGIN, PROBABILITY, WEIGHT, Range, che
 from fra_zoo.errors import FraZooError
 from fra_zoo.io.paths import display_path
 from fra_zoo.methods import load_method
-from fra_zoo.models.answer import Prior, answer_config, class_probabilities
+from fra_zoo.models.answer import Prior, answer_config, features_and_probabilities
 from fra_zoo.models.build import check_name
 from fra_zoo.models.finite import require_finite
 from fra_zoo.models.preprocessing import averages_flip
 from fra_zoo.models.zoo import ZOO, classifiers
-from fra_zoo.predict.appearance import appearance, capture_features
+from fra_zoo.predict.appearance import appearance
 from fra_zoo.predict.detector import MIN_SCORE, make_detector
 from fra_zoo.predict.face_model import FaceModel, load_model, named_place
 from fra_zoo.predict.faces import DetectedFrame
@@ -155,9 +155,9 @@ class Predictor(FaceModel):
         images = torch.stack(crops)
         parts, seen = [], []
         for part in images.split(self.batch_size):
-            with capture_features(self.model) as heard:
-                parts.append(self.probabilities(part))
-            seen += [appearance(heard[0])] if heard else []  # a mirror image is heard after the face itself
+            features, probabilities = self._answers(part)
+            parts.append(probabilities)
+            seen += [] if features is None else [appearance(features)]
         maps = None
         if self.method is not None:
             maps = torch.cat([self._heatmaps(part) for part in images.split(self.batch_size)])
@@ -166,9 +166,16 @@ class Predictor(FaceModel):
     @torch.no_grad()
     def probabilities(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b c"]:
         """Class probabilities of cut-out faces."""
+        return self._answers(faces)[1]
+
+    @torch.no_grad()
+    def _answers(self, faces: UInt8[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b d"] | None, Float[Tensor, "b c"]]:
+        """Features before the last layer, and probabilities; nothing is kept, so threads may share a predictor."""
         with autocast_for(self.device):
-            x = self.see(faces)
-            return class_probabilities(self.model, x, flip_average=self.flip_average, shift=self.shift).cpu()
+            features, probabilities = features_and_probabilities(
+                self.model, self.see(faces), flip_average=self.flip_average, shift=self.shift
+            )
+        return features, probabilities.cpu()
 
     @torch.no_grad()
     def _heatmaps(self, faces: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b n i j"]:

@@ -19,11 +19,18 @@ _BATCH = 1024
 
 
 def write_csv(file: Path, columns: list[str], rows: Iterable[Row]) -> None:
-    """A line of names, then a line a row; vectors have no place in it."""
+    """A line of names, then a line a row; vectors have no place in it.
+
+    A text that a spreadsheet would take for a formula stands behind an apostrophe.
+    """
     with open(file, "w", newline="", encoding="utf-8") as lines:
         writer = csv.DictWriter(lines, columns)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: _no_formula(value) for name, value in row.items()} for row in rows)
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def write_jsonl(file: Path, columns: list[str], rows: Iterable[Row]) -> None:

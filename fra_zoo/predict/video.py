@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ VIDEOS = (
 # Containers whose length is written in the file; of others FFmpeg guesses it from what it finds.
 _STATED = ("mov", "matroska", "avi", "asf", "flv")
 _MOST_FAILURES = 10_000
+_LOST_BYTES = 100  # between two packets, more than what a container writes there
 
 Event = tuple[Any, "float | None", "str | None", bool]
 
@@ -39,9 +41,10 @@ def video_frames(path: Path, every: Every = 1) -> Iterator[Pending]:
     source, stamp, number, due = str(path), stamp_of(path), 0, frame_stride(every)
     with _open(path) as container:
         stream = _stream(container, path)
+        shape = _pixel_shape(stream)
         for picture, seconds, error, always in _events(container, stream):
             if always or due(number, seconds):
-                read = None if picture is None else _reader(picture)
+                read = None if picture is None else _reader(picture, shape)
                 yield Pending(source, read, number, seconds, error, stamp)
             number += 1
     if number == 0:
@@ -74,12 +77,42 @@ def _stream(container: Any, path: Path) -> Any:
     )
 
 
-def _reader(picture: Any) -> Any:
+def _reader(picture: Any, shape: float) -> Any:
     def read() -> Pixels:
-        # The file says by how many degrees its pictures are turned, against the clock.
-        return np.ascontiguousarray(np.rot90(picture.to_ndarray(format="rgb24"), round(picture.rotation / 90) % 4))
+        # Pixels that are not square: the longer side is stretched, so that nothing is lost.
+        width = round(picture.width * shape) if shape > 1 else picture.width
+        height = round(picture.height / shape) if shape < 1 else picture.height
+        same = (width, height) == (picture.width, picture.height)
+        square = picture if same else picture.reformat(width=width, height=height)
+        return np.ascontiguousarray(as_displayed(square.to_ndarray(format="rgb24"), _display_matrix(picture)))
 
     return read
+
+
+def _pixel_shape(stream: Any) -> float:
+    """Width of a pixel over its height, as the file says; 1 where it says nothing sensible."""
+    said = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    shape = float(said) if said else 1.0
+    return shape if 0.1 < shape < 10 else 1.0
+
+
+def _display_matrix(picture: Any) -> tuple[int, int, int, int]:
+    """The part (a, b, c, d) of the file's display matrix that turns and mirrors: x' = a x + c y, y' = b x + d y."""
+    for data in picture.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
+            return a, b, c, d
+    return 1, 0, 0, 1
+
+
+def as_displayed(pixels: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
+    """A picture as a player shows it: turned by quarters of a circle, mirrored, or both, whichever is nearest."""
+    a, b, c, d = matrix
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        pixels, across, down = pixels.swapaxes(0, 1), c, b
+    else:
+        across, down = a, d
+    return pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _events(container: Any, stream: Any) -> Iterator[Event]:
@@ -110,10 +143,10 @@ def _events(container: Any, stream: Any) -> Iterator[Event]:
             pictures = packet.decode()
         except FFmpegError:
             clock.excuse()
-            yield None, clock.seconds(packet), "the frame cannot be decoded", False
+            yield None, clock.shown_at(packet), "the frame cannot be decoded", False
             continue
         for picture in pictures:
-            seconds = clock.seconds(picture)
+            seconds = clock.shown_at(picture)
             if hole := clock.hole(seconds):
                 yield None, clock.last, hole, True
             clock.last = seconds
@@ -135,6 +168,9 @@ class _Clock:
         self.end, self._own_end = 0.0, 0.0
         self._steps, self._steady, self._excused = 0, True, False
         self._own_stated, self._stated = self._lengths(container)
+        self._times: deque[float] = deque()  # of an AVI's packets
+        self._read_to = 0  # bytes of the file
+        self._lost: list[float] = []  # times of packets before which bytes of the file belong to none
 
     def _lengths(self, container: Any) -> tuple[float, float]:
         """What the container states of this stream and of the whole; 0 is nothing."""
@@ -155,11 +191,21 @@ class _Clock:
             return None
         return float(ticks * thing.time_base) - self.start
 
+    def shown_at(self, thing: Any) -> float | None:
+        """When a picture is shown: AVI has times in the order of decoding alone, pictures come in that of showing."""
+        return self._times.popleft() if self._times else self.seconds(thing)
+
     def see(self, packet: Any) -> None:
         """Note how far the file goes, by a packet of any stream."""
         seconds = self.seconds(packet)
+        if packet.pos is not None and packet.pos >= 0:
+            if self._read_to and packet.pos - self._read_to > _LOST_BYTES and seconds is not None:
+                self._lost.append(seconds)
+            self._read_to = max(self._read_to, packet.pos + packet.size)
         if seconds is None:
             return
+        if self.kind == "avi" and packet.stream.index == self.stream.index:
+            self._times.append(seconds)
         end = seconds + float((packet.duration or 0) * packet.time_base)
         self.end = max(self.end, end)
         if packet.stream.index == self.stream.index:
@@ -170,13 +216,19 @@ class _Clock:
         self._excused = True
 
     def hole(self, seconds: float | None) -> str | None:
-        """Whether frames of a steady Matroska file are missing before this one; its reader passes over damage."""
+        """Whether frames of a steady Matroska file are missing before this one; its reader passes over damage.
+
+        A pause, such as of a screen that does not change, leaves no bytes of the file unread.
+        """
         excused, self._excused = self._excused, False
         if self.kind != "matroska" or not self.rate or seconds is None or self.last is None:
             return None
         step = (seconds - self.last) * self.rate
         if step > 1.75 and self._steady and self._steps >= 8:
-            return None if excused else f"no frame from {self.last:.2f} s to {seconds:.2f} s: the file is damaged there"
+            # Pictures come a few packets after theirs.
+            lost = any(self.last < at <= seconds + 8 / self.rate for at in self._lost)
+            where = f"no frame from {self.last:.2f} s to {seconds:.2f} s: the file is damaged there"
+            return where if lost and not excused else None
         self._steps += 1
         self._steady &= 0.75 < step < 1.25
         return None
@@ -184,7 +236,9 @@ class _Clock:
     def early_end(self) -> str | None:
         """Whether the file ends before the length that it states."""
         slack = 1.5 / self.rate if self.rate else 0.5
-        for stated, end in ((self._own_stated, self._own_end), (self._stated, self.end)):
+        # Matroska counts its length from zero, also where the first frame comes later.
+        late = self.start if self.kind == "matroska" else 0.0
+        for stated, end in ((self._own_stated, self._own_end), (self._stated, self.end + late)):
             if stated > end + slack:
                 self.end = end
                 return f"the video ends at {end:.2f} s of {stated:.2f} s that the file states: it was cut off"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property, partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from fra_zoo.evaluate.classifying import predict
 from fra_zoo.evaluate.metrics import classification_metrics
 from fra_zoo.evaluate.sharing import shard_loader
 from fra_zoo.fer.objective import Objective
+from fra_zoo.io.files import writing
 from fra_zoo.models.answer import class_probabilities
 from fra_zoo.runtime.distributed import process_rank
 from fra_zoo.train.run_folder import RunFolder
@@ -84,5 +86,8 @@ class BestModelSelector:
             self.state |= {"best_accuracy": numbers["accuracy"], "best_epoch": epoch}
             if process_rank() == 0:
                 state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-                save_file(state, self.run.path / BEST)
+                with writing(self.run.path / BEST):
+                    making = self.run.path / f".{BEST}"  # renamed whole: a kill must not leave half of the best weights
+                    save_file(state, making)
+                    os.replace(making, self.run.path / BEST)
         return numbers

@@ -3,6 +3,7 @@
 model.safetensors      the task's weights
 optimizer.safetensors  the optimizer's tensors
 trainer.json           the rest
+digests.json           a digest of each of the others, which tells a flipped bit
 
 Tensors are whole, also where a run splits them over its processes: such a run goes on without splitting, and the other
 way round.
@@ -21,13 +22,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.io.files import read_mapping
+from fra_zoo.io.files import digest, read_mapping
 from fra_zoo.io.paths import display_path
 from fra_zoo.io.weights import load_into, read_safetensors
 from fra_zoo.train.fsdp import placed, whole
 
 TRAINER = "trainer.json"
-_WEIGHTS, _OPTIMIZER = "model.safetensors", "optimizer.safetensors"
+_WEIGHTS, _OPTIMIZER, _DIGESTS = "model.safetensors", "optimizer.safetensors", "digests.json"
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,19 @@ class Checkpoint:
         """Write the files into a folder; `trainer.json`, which says that all is there, comes last."""
         save_file(self.weights, folder / _WEIGHTS)
         save_file(self.tensors, folder / _OPTIMIZER)
-        (folder / TRAINER).write_text(json.dumps({**self.state, "optimizer": self.rest}))
+        trainer = folder / f".{TRAINER}"
+        trainer.write_text(json.dumps({**self.state, "optimizer": self.rest}))
+        digests = {_WEIGHTS: folder / _WEIGHTS, _OPTIMIZER: folder / _OPTIMIZER, TRAINER: trainer}
+        (folder / _DIGESTS).write_text(json.dumps({name: digest(file) for name, file in digests.items()}))
+        trainer.rename(folder / TRAINER)
 
     @classmethod
     def read(cls, folder: Path) -> Checkpoint:
         """Read what `write` wrote; `FraZooError` if it is damaged."""
+        if (folder / _DIGESTS).is_file():  # of older versions there is none
+            for name, expected in read_mapping(folder / _DIGESTS).items():
+                if not (folder / name).is_file() or digest(folder / name) != expected:
+                    raise FraZooError(f"{display_path(folder / name)} is damaged: its digest is not what was written")
         state = read_mapping(folder / TRAINER)
         if not isinstance(state.get("step"), int) or not isinstance(state.get("optimizer"), dict):
             raise FraZooError(f"{display_path(folder / TRAINER)} is damaged: it lacks step and optimizer")

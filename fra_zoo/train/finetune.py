@@ -22,13 +22,13 @@ from fra_zoo.train.best_model import BestModelSelector
 from fra_zoo.train.config import FinetuneConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.plan import make_plan, micro_batch
-from fra_zoo.train.processes import process_errors
+from fra_zoo.train.processes import agree, process_errors
 from fra_zoo.train.protocol import PROTOCOLS, load_splits
 from fra_zoo.train.results import finish
 from fra_zoo.train.run_folder import RunFolder
-from fra_zoo.train.run_info import write_about
-from fra_zoo.train.settings import make_settings
-from fra_zoo.train.setup import build_optimizer_and_task, make_accelerator, make_loader, start_trackers, versions
+from fra_zoo.train.run_info import write_run_info
+from fra_zoo.train.settings import make_settings, shared_facts, versions
+from fra_zoo.train.setup import build_optimizer_and_task, make_accelerator, make_loader, start_trackers
 
 
 @process_errors()
@@ -61,6 +61,7 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     task.set_class_shares(class_shares(splits.train))
     if luminance and not gray:
         task.views = tuple(view.in_gray() for view in task.views)
+    agree(shared_facts(config, RunFolder(config.output).path, splits.identities()))
     micro = micro_batch(config.optim, accelerator.num_processes)
     loader = make_loader(splits.train, config, micro, accelerator, sampling=protocol.sampling(config, kind.sampling))
     plan = make_plan(config, loader.steps_per_epoch, protocol.evaluate_every)
@@ -91,10 +92,11 @@ def finetune(argv: Sequence[str]) -> RunFolder:
     if trainer.fit():
         if accelerator.is_main_process:
             told = reading.command()
-            write_about(run.path / "run.json", "finetune", told, trainer.state, accelerator.num_processes)
+            write_run_info(run.path / "run.json", "finetune", told, trainer.state, accelerator.num_processes)
         with use_rank0_buffers(task):
             finish(task, selector, splits, config, luminance=luminance)
     accelerator.end_training()
+    run.stopped_by = trainer.stopped_by
     return run
 
 

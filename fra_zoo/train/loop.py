@@ -7,6 +7,8 @@ nothing asks the device for a number between log points. So a resumed run goes o
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -72,6 +74,8 @@ class Trainer:
         self.state: dict[str, Any] = {}
         self._began = time.perf_counter()
         self._stop = False  # this process was told to stop
+        self.stopped_by: int | None = None  # the signal that ended the run early
+        self._signal: int | None = None
         self._agreed = False  # all processes stop
         self._window = StepMetrics()
 
@@ -83,8 +87,11 @@ class Trainer:
         self._say_other_processes(int(self.state.get("processes") or self.accelerator.num_processes))
         self._say_other_threads(int(self.state.get("threads") or torch.get_num_threads()))
         self.loader.restore(self.state.get("loaders", []))
+        self._window.restore(self.state.pop("metrics", None))
         if self.accelerator.is_main_process:
             self.run.set_aside(self.step)
+            if self.export is not None and self.twin is None:
+                self.export(self.task)  # a kill may have left the export of an earlier step
             lines = self.run.forget_after(self.step)
             if lines:
                 tqdm.write(
@@ -124,20 +131,26 @@ class Trainer:
 
     def fit(self) -> bool:
         """Train to the end of the plan; False if a signal stopped it early, after a checkpoint."""
-        handlers = {number: signal.signal(number, self._on_signal) for number in _STOP_SIGNALS}
+        handlers = self._listen()
         bar = tqdm(
             total=self.plan.stop_step, initial=self.step, unit="step", disable=not self.accelerator.is_main_process
         )
         try:
             if self.step == 0:
                 self._evaluate(epoch=0)
+            elif self._owes_evaluation():
+                self._evaluate(self.step // self.plan.steps_per_epoch)
+                self.save()
             while self.step < self.plan.stop_step and not self._agreed:
                 self._one_epoch(bar)
             self._report_bad_images()
-            return self.step >= self.plan.stop_step
+            if self._agreed:
+                self.stopped_by = self._signal or signal.SIGTERM
+            return self.step >= self.plan.stop_step and not self._owes_evaluation()
         finally:
             bar.close()
             self.loader.close()
+            self.run.lock.release()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
@@ -145,7 +158,8 @@ class Trainer:
         plan = self.plan
         epoch, done = divmod(self.step, plan.steps_per_epoch)
         batches = self.loader.epoch(epoch, done * plan.optim.gradient_accumulation_steps)
-        self._window.restart()
+        if done == 0:
+            self._window.restart()
         while self.step < min((epoch + 1) * plan.steps_per_epoch, plan.stop_step):
             self._one_step(batches, epoch)
             bar.update(1)
@@ -159,7 +173,7 @@ class Trainer:
                 self.save()
                 return
         at_end = self.step >= plan.stop_step
-        if at_end or (plan.evaluate_every and (epoch + 1) % plan.evaluate_every == 0):
+        if self._owes_evaluation():
             self._evaluate(epoch + 1)
         if at_end or (epoch + 1) % plan.save_every == 0:
             self.save()
@@ -185,6 +199,16 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.task.after_step(self.step, plan.total_steps)
         self.step += 1
+
+    def _owes_evaluation(self) -> bool:
+        """Whether an epoch has ended whose evaluation is due and was not made, such as where a signal came first."""
+        plan = self.plan
+        at_end = self.step >= plan.stop_step
+        if self.step == 0 or not (at_end or self.step % plan.steps_per_epoch == 0):
+            return False
+        epoch = -(-self.step // plan.steps_per_epoch)
+        due = at_end or (plan.evaluate_every and epoch % plan.evaluate_every == 0)
+        return bool(due) and self.state.get("evaluated_step", 0) < self.step
 
     def _set_schedules(self) -> None:
         """Rates and weight decays of this step."""
@@ -247,6 +271,7 @@ class Trainer:
         self._count_time()
         self.state |= {"processes": self.accelerator.num_processes, "threads": torch.get_num_threads()}
         self.state["loaders"] = gather_object([self.loader.state()])
+        self.state["metrics"] = self._window.state()
         main = self.accelerator.is_main_process
         state = {"step": self.step, **self.state}
         checkpoint = Checkpoint.take(self.task, self.own_optimizer, state, keep=main)
@@ -276,6 +301,7 @@ class Trainer:
                 if self.accelerator.is_main_process:
                     shown = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
                     tqdm.write(f"epoch {epoch}: {shown}")
+        self.state["evaluated_step"] = self.step
         self.accelerator.wait_for_everyone()
         self._window.restart()
 
@@ -284,8 +310,17 @@ class Trainer:
         if report:
             tqdm.write(report)
 
+    def _listen(self) -> dict[int, Any]:
+        """Stop at the end of the step when a signal says so; gives the handlers before. Threads cannot listen."""
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, self._on_signal) for number in _STOP_SIGNALS}
+
     def _on_signal(self, number: int, frame: Any) -> None:
-        self._stop = True
+        self._stop, self._signal = True, number
+        for again in _STOP_SIGNALS:
+            signal.signal(again, signal.SIG_DFL)  # the second one ends the process at once, even in a step that hangs
+        tqdm.write("stopping after this step, with a checkpoint; a second signal ends the run at once", file=sys.stderr)
 
     def _should_stop(self) -> bool:
         """Whether any process was told to stop; several processes agree at log points alone."""

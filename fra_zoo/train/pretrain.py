@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from accelerate.utils import set_seed
@@ -17,18 +18,11 @@ from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.monitor import Monitor
 from fra_zoo.train.plan import make_plan, micro_batch
-from fra_zoo.train.processes import process_errors
+from fra_zoo.train.processes import agree, process_errors
 from fra_zoo.train.run_folder import RunFolder
-from fra_zoo.train.run_info import write_about
-from fra_zoo.train.settings import make_settings
-from fra_zoo.train.setup import (
-    build_optimizer_and_task,
-    load_data,
-    make_accelerator,
-    make_loader,
-    start_trackers,
-    versions,
-)
+from fra_zoo.train.run_info import write_run_info
+from fra_zoo.train.settings import make_settings, shared_facts, versions
+from fra_zoo.train.setup import build_optimizer_and_task, load_data, make_accelerator, make_loader, start_trackers
 
 
 @process_errors()
@@ -43,6 +37,8 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     data = load_data(config, "train")
     if method.needs_text:
         data = data.with_texts()
+    data_identity = {"train": identity(data)}
+    agree(shared_facts(config, RunFolder(config.output).path, data_identity))
     micro = micro_batch(config.optim, accelerator.num_processes)
     loader = make_loader(data, config, micro, accelerator)
     plan = make_plan(config, loader.steps_per_epoch)
@@ -52,7 +48,7 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     run = RunFolder(config.output)
     checkpoint = run.latest()
     if accelerator.is_main_process:
-        more = {"data": {"train": identity(data)}, "versions": versions()}
+        more = {"data": data_identity, "versions": versions()}
         settings = make_settings(config, more)
         checkpoint = run.open(settings, config.resume)
     accelerator.wait_for_everyone()
@@ -60,9 +56,12 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     monitor = Monitor(run, _probe_data(config, data), config, accelerator.device)
 
     def export(task: Any) -> None:
+        run.write_export(lambda folder: write_export(task, folder))
+
+    def write_export(task: Any, folder: Path) -> None:
         export_model(
             task.backbone,
-            run.export,
+            folder,
             view=method.views[0],
             license=data.license,
             heads=task.heads(),
@@ -78,9 +77,10 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
         trainer.resume()
     if trainer.fit() and accelerator.is_main_process:
         told = reading.command()
-        write_about(run.path / "run.json", "pretrain", told, trainer.state, accelerator.num_processes)
+        write_run_info(run.path / "run.json", "pretrain", told, trainer.state, accelerator.num_processes)
         monitor.finish()
     accelerator.end_training()
+    run.stopped_by = trainer.stopped_by
     return run
 
 

@@ -6,12 +6,14 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch.distributed as dist
 
 from fra_zoo.errors import FraZooError
+from fra_zoo.runtime.distributed import gather_objects
 
 _GRACE = 2.0  # seconds for which torch may say more exactly what is wrong
 _MISSED = re.compile(r"(\d+)/(\d+) clients joined")
@@ -59,9 +61,45 @@ def joined_within(seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
+def agree(facts: Mapping[str, Any]) -> None:
+    """Compare what the processes of a run were given, before the first of them waits for another.
+
+    Args:
+        facts: settings, versions, data and the checkpoint to go on from, by a name that says what each is.
+
+    Raises:
+        FraZooError: on every process, if one was given something else; the line names it.
+    """
+    everyone = gather_objects(dict(facts))
+    first = everyone[0]
+    for rank, other in enumerate(everyone):
+        for name in sorted({*first, *other}):
+            if first.get(name) != other.get(name):
+                raise FraZooError(
+                    f"the processes of this run differ: {name} is {_short(first.get(name))} on process 0 and "
+                    f"{_short(other.get(name))} on process {rank}; start all with the same command, code and data"
+                )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def exit_if_stopped(number: int | None) -> None:
+    """Exit with 128 plus the number of the signal that stopped a run, so that `pretrain && finetune` does not go on."""
+    if number is not None:
+        sys.exit(128 + number)
+
+
 def what_happened(error: RuntimeError, fix: str = RESUMED) -> str | None:
     """The cause and its fix, or None if the error does not speak of other processes."""
     said = str(error)
+    if "DataLoader worker" in said:
+        return (
+            "a decoding process has ended, perhaps because the memory was full; give fewer --workers or --workers 0, "
+            "and --resume auto to go on from the last checkpoint"
+        )
     if not isinstance(error, dist.DistError) and "gloo" not in said:
         return None
     if "EADDRINUSE" in said:

@@ -17,6 +17,7 @@ from fra_zoo.evaluate.metrics import (
 )
 from fra_zoo.fer.objective import Objective
 from fra_zoo.hub import export_model
+from fra_zoo.io.files import RESULTS, writing
 from fra_zoo.io.weights import load_into, read_safetensors
 from fra_zoo.models.answer import AnswerConfig
 from fra_zoo.models.luminance import read_luminance
@@ -76,22 +77,25 @@ def finish(
                 results[f"confusion_{split}"] = confusion_matrix(p.argmax(1), y, len(labels)).tolist()
     if process_rank() > 0:
         return
-    (run.path / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    with writing(run.path / RESULTS):  # half of it is no harm: a resumed run measures and writes again
+        (run.path / RESULTS).write_text(json.dumps(results, indent=2) + "\n")
     chosen = "best_on_test" if protocol.best == "best_on_test" else f"{protocol.best}_test"
     title = f"{config.dataset.name} test, {results[chosen]['accuracy']:.1%}"
     plot.confusion(results["confusion_test"], labels.classes, title, run.path / "confusion.png")
     plot.curves(run.rows(), _PANELS, run.path / "curves.png")
-    export_model(
-        model,
-        run.export,
-        view=selector.view,
-        labels=labels,
-        license=splits.test.license,
-        load_size=config.load_size,
-        face_margin=config.face_margin,
-        align=config.align,
-        flip_average=config.flip_average,
-        answer=AnswerConfig(*task.priors()),
+    run.write_export(
+        lambda folder: export_model(
+            model,
+            folder,
+            view=selector.view,
+            labels=labels,
+            license=splits.test.license,
+            load_size=config.load_size,
+            face_margin=config.face_margin,
+            align=config.align,
+            flip_average=config.flip_average,
+            answer=AnswerConfig(*task.priors()),
+        )
     )
     print(_report(results, chosen))
 

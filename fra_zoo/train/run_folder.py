@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.io.files import TRAINING, read_mapping, read_rows, write_whole
+from fra_zoo.io.files import TRAINING, read_mapping, read_rows, replace_folder, write_whole, writing
+from fra_zoo.io.locks import WriteLock
 from fra_zoo.io.paths import display_path, output_folder, user_path
 from fra_zoo.train.checkpoint import TRAINER, Checkpoint
 from fra_zoo.train.settings import DATA, Settings
@@ -38,6 +40,8 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.export = self.path / "export"
         self.metrics = self.path / "metrics.jsonl"
+        self.stopped_by: int | None = None  # the signal that ended the run early
+        self.lock = WriteLock(self.path / ".lock", f"the run folder {self.path}")
 
     def open(self, settings: Settings, resume: str) -> Path | None:
         """Make the folder and write what the run was told; the checkpoint to go on from, if `resume` is `auto`.
@@ -52,6 +56,7 @@ class RunFolder:
                 f"{self.path} holds a run already; give --resume auto to continue it, or another --output"
             )
         output_folder(self.path, "output")
+        self.lock.take()
         if latest is None:
             self.metrics.unlink(missing_ok=True)
         else:
@@ -78,6 +83,10 @@ class RunFolder:
         twin = self.path / TRAINING
         return told | {DATA: read_mapping(twin).get(DATA) if twin.is_file() else None}
 
+    def write_export(self, write: Callable[[Path], Any]) -> None:
+        """Let `write` make the export in a folder of its own, and put it in the place of the one before as a whole."""
+        replace_folder(self.export, write)
+
     def latest(self) -> Path | None:
         """The newest checkpoint that was written to its end."""
         return next(iter(self._newest_first()), None)
@@ -87,7 +96,7 @@ class RunFolder:
 
     def log(self, row: dict[str, Any]) -> None:
         """Append a line to `metrics.jsonl`."""
-        with open(self.metrics, "a") as file:
+        with writing(self.metrics), open(self.metrics, "a") as file:
             file.write(json.dumps(row) + "\n")
 
     def rows(self) -> list[dict[str, Any]]:

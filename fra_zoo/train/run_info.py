@@ -14,18 +14,18 @@ from fra_zoo.io.files import write_whole
 from fra_zoo.runtime.cpu import cores
 
 
-def write_about(file: Path, recipe: str, words: str, state: Mapping[str, Any], processes: int) -> None:
+def write_run_info(file: Path, command: str, words: str, state: Mapping[str, Any], processes: int) -> None:
     """Leave `run.json`.
 
     Args:
-        file: its place.
-        recipe: that was run.
+        file: its path.
+        command: that was run: `pretrain` or `finetune`.
         words: its options for others, without paths of this machine (`fra_zoo.config.Reading.command`).
         state: of the trainer: the `seconds` that the whole run took, and the `core_seconds` of all its threads.
         processes: that took part.
     """
     about: dict[str, Any] = {
-        "command": f"accelerate launch recipes/{recipe}.py {words}".rstrip(),
+        "command": f"fra-zoo {command} {words}".rstrip(),
         "hardware": hardware(processes),
         "threads": torch.get_num_threads(),
         "seconds": round(state["seconds"], 1),

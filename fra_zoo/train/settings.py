@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from fra_zoo.config import flat, may_change, plain, published
@@ -50,6 +52,27 @@ class Settings:
                 f"{run} cannot be resumed on other data: {other}; give the data it was trained on, or another --output "
                 "to start again"
             )
+
+
+def shared_facts(config: Options, run: Path, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be the same on all processes of a run: settings, versions, data, run folder and newest checkpoint.
+
+    Numbers of threads and workers may differ from machine to machine, and so may paths of the data.
+    """
+    values = {key: value for key, value in flat(published(config)).items() if key not in ("threads", "workers")}
+    checkpoints = sorted(file.parent.name for file in run.glob("checkpoints/step-*/trainer.json"))
+    return {
+        **values,
+        **{f"version of {name}": number for name, number in versions().items()},
+        **{f"data of {split}": value for split, value in data.items()},
+        "output": str(run),
+        "newest checkpoint": checkpoints[-1] if checkpoints else "none",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that decide the numbers."""
+    return {name: version(name) for name in ("torch", "timm", "transformers", "datasets", "accelerate", "fra-zoo")}
 
 
 def make_settings(config: Options, more: dict[str, Any]) -> Settings:

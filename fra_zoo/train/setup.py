@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import (
     DistributedDataParallelKwargs,
     DistributedType,
+    GradientAccumulationPlugin,
     InitProcessGroupKwargs,
     ProjectConfiguration,
     TorchDynamoPlugin,
@@ -47,6 +47,8 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
             mixed_precision="no" if precision == "fp32" else precision,
             log_with=None if config.tracker == "none" else config.tracker,
             project_config=ProjectConfiguration(project_dir=output, logging_dir=output),
+            # The loop accumulates by itself; a launcher's setting would divide the loss a second time.
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
             dynamo_plugin=TorchDynamoPlugin(backend="inductor") if config.compile else None,  # pyright: ignore[reportArgumentType]
             kwargs_handlers=[
                 DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True),
@@ -130,11 +132,6 @@ def build_optimizer_and_task(
     else:
         shard(task, device)
     return task, build_optimizer(optim.optimizer, task.param_groups(optim.weight_decay), plan.lr, optim.betas)
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that decide the numbers."""
-    return {name: version(name) for name in ("torch", "timm", "transformers", "datasets", "accelerate")}
 
 
 def start_trackers(accelerator: Accelerator, config: TrainConfig, values: dict[str, Any]) -> None:

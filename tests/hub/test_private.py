@@ -46,9 +46,7 @@ def test_nothing_that_is_published_names_a_folder_of_this_machine(tmp_path):
     words += ["--dataset", "imagefolder", f"--output={home}/pretrained", "--backbone_args", '{"output_stride": 8}']
     pretrain(words)
     training = json.loads((staged(home / "pretrained") / "training.json").read_text())
-    assert training["run"]["command"].startswith(
-        "accelerate launch recipes/pretrain.py --output PATH --dataset imagefold"
-    )
+    assert training["run"]["command"].startswith("fra-zoo pretrain --output PATH --dataset imagefold")
     assert "--root PATH" in training["run"]["command"]
     assert training["data"]["train"]["images"] == 24
     assert "root" not in training["dataset"]

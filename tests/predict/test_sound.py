@@ -129,7 +129,7 @@ def test_finite_weights_that_answer_nan_are_refused(small):
 def test_an_answer_that_is_not_finite_is_an_error_and_no_label(small, monkeypatch):
     predictor = Predictor(small, detector=lambda pixels: [(0, 0, 30, 30), (0, 0, 10, 10)])
     good = torch.full((8,), 0.125)
-    monkeypatch.setattr(predictor, "probabilities", lambda faces: torch.stack([good * float("nan"), good]))
+    monkeypatch.setattr(predictor, "_answers", lambda faces: (None, torch.stack([good * float("nan"), good])))
     (answer,) = predictor(PIXELS)
     assert [face.box for face in answer.faces] == [(0, 0, 10, 10)]
     assert "not finite" in answer.error

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
 
+import yaml
+
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
 from fra_zoo.labels.votes import NO_LABEL
@@ -71,6 +73,22 @@ def labelling_of(space: LabelSpace) -> Labelling:
     return Labelling(space, {name: number for number, name in enumerate(space.classes)})
 
 
+def parsed_labels(labels: Any, where: str) -> Any:
+    """A map or list of labels that came as text, as a command line has it; other values as they are.
+
+    Raises:
+        FraZooError: if the text begins as one and is none.
+    """
+    if not (isinstance(labels, str) and labels.lstrip().startswith(("{", "["))):
+        return labels
+    try:
+        return yaml.safe_load(labels)
+    except yaml.YAMLError as error:
+        raise FraZooError(
+            f"{where}: labels {labels!r} is no map or list; write it like '{{smile: happiness, 0: neutral}}'"
+        ) from error
+
+
 def said_labelling(labels: Labels, where: str) -> Labelling:
     """What a user says of the labels.
 
@@ -83,6 +101,7 @@ def said_labelling(labels: Labels, where: str) -> Labelling:
     Raises:
         FraZooError: for an unknown name or no names at all.
     """
+    labels = parsed_labels(labels, where)
     if isinstance(labels, str):
         if labels not in LABEL_SPACES:
             raise FraZooError(f"{where}: unknown label space '{labels}'; {nearest(labels, LABEL_SPACES)}")

@@ -29,6 +29,21 @@ class Pairs:
         first, second, same, fold = zip(*rows, strict=True)
         return Pairs(torch.tensor(first), torch.tensor(second), torch.tensor(same), torch.tensor(fold))
 
+    def among(self, rows: Int[Tensor, " n"], count: int) -> tuple[Pairs, int]:
+        """The pairs as positions in `rows`, and how many are left out because a row of theirs is not among these.
+
+        Args:
+            rows: rows of the dataset, in any order, such as those whose images could be read.
+            count: rows of the dataset.
+        """
+        position = torch.full((count,), -1, dtype=torch.int64)
+        position[rows] = torch.arange(len(rows))
+        first, second = position[self.first], position[self.second]
+        there = (first >= 0) & (second >= 0)
+        if not bool(there.any()):
+            raise FraZooError("no image of any pair could be read; fix or replace the images")
+        return Pairs(first[there], second[there], self.same[there], self.fold[there]), int((~there).sum())
+
 
 def read_pairs(file: str | Path, rows: dict[tuple[str, int], int]) -> Pairs:
     """LFW's `pairs.txt`: `10 300`, then for each fold 300 same and 300 different pairs.

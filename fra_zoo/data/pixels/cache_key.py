@@ -15,7 +15,7 @@ from fra_zoo.data.pixels.faces import PIXEL_COLUMNS
 from fra_zoo.io.paths import real_path
 
 arrow: Any = pyarrow.compute  # its functions are made at import
-DECODING = 1  # raise it when `decode` or `open_rgb` gives other pixels than before
+DECODING = 2  # raise it when `decode` or `open_rgb` gives other pixels than before
 _BATCH = 4096
 
 
@@ -23,8 +23,8 @@ def decoding_key(data: FaceData, size: int, center_crop: float = 1.0) -> str:
     """A digest (32 hex digits) of the images of a dataset in their order, and of how they are decoded.
 
     Of an image in a table it holds all bytes, at about the speed at which they are read; of one in a file of its own
-    the name (with that of its folder), the size and the time of the last change. A copy of the files elsewhere that
-    keeps their times has the same key.
+    the path, the size, and the times of the last change of content and of inode. Archives may give all files one time,
+    and faces of one size that are cropped otherwise have files of one size: path and inode tell these apart.
     """
     libraries = (PIL.__version__, PIL.features.version("jpg"), PIL.features.version("zlib"))
     digest = xxhash.xxh3_128(repr((DECODING, libraries, size, center_crop, len(data))).encode())
@@ -46,7 +46,7 @@ def decoding_key(data: FaceData, size: int, center_crop: float = 1.0) -> str:
 def _about_file(path: str) -> bytes:
     try:
         about = os.stat(real_path(path) if "\\x" in path else path)
-        said = f"{about.st_size} {about.st_mtime_ns}"
+        stamp = f"{about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}"
     except OSError:
-        said = "missing"
-    return f"{'/'.join(path.split(os.sep)[-2:])}\t{said}\n".encode("utf-8", "surrogateescape")
+        stamp = "missing"
+    return f"{os.path.abspath(path)}\t{stamp}\n".encode("utf-8", "surrogateescape")

@@ -28,7 +28,8 @@ def decode(
         image: what `open_rgb` opens, as a rule a dict with `bytes` or `path`.
         center_crop: share of the shorter side that is kept, square, around the centre; 1 keeps the whole image.
         box: (x, y, width, height) of the face, pixels of the upright image, cut out first; what lies outside the image
-            is left off, and a box without area is not used.
+            is left off, and a box without area is not used. One whose width and height are at most 1 is in shares of
+            the image's sides.
 
     Raises:
         UnreadableImage: if the image is missing, truncated or broken.
@@ -36,6 +37,8 @@ def decode(
     rgb = open_rgb(image, at_least=size if center_crop == 1.0 and box is None else None)
     if box is not None:
         x, y, width, height = box
+        if 0 < width <= 1 and 0 < height <= 1:
+            x, y, width, height = x * rgb.width, y * rgb.height, width * rgb.width, height * rgb.height
         inside = (max(0.0, x), max(0.0, y), min(rgb.width, x + width), min(rgb.height, y + height))
         if inside[2] - inside[0] >= 1 and inside[3] - inside[1] >= 1:
             rgb = rgb.crop(tuple(round(edge) for edge in inside))  # pyright: ignore[reportArgumentType]

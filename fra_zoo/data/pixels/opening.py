@@ -21,6 +21,11 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".avif", ".heic", ".heif", ".bmp",
     ".dib", ".tif", ".tiff", ".jp2", ".j2k", ".tga", ".ppm", ".pgm", ".pbm", ".pnm",
 )  # fmt: skip
+FORMATS = (
+    "JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "BMP", "DIB", "TIFF", "JPEG2000", "TGA", "PPM",
+)  # fmt: skip
+MOST_PIXELS = 120_000_000  # of an image; a file of some kilobytes may claim any number
+MOST_BYTES = 1 << 30  # of a file
 GROUND = (255, 255, 255, 255)  # what lies behind transparent pixels: white, as on a page
 
 _ORIENTATION = 0x0112  # of EXIF and TIFF
@@ -70,13 +75,33 @@ def open_rgb(source: Any, *, at_least: int | None = None) -> PIL.Image.Image:
 
 
 def _open(file: Any) -> PIL.Image.Image:
-    """Pillow's image of a file, by pillow-heif where that is needed and there."""
+    """Pillow's image of a file, by pillow-heif where that is needed and there.
+
+    Formats are named: some of Pillow's readers start other programs, such as Ghostscript for PostScript.
+    """
+    if isinstance(file, (str, os.PathLike)) and os.stat(file).st_size > MOST_BYTES:
+        raise UnreadableImage(f"the file is larger than {MOST_BYTES >> 20} MiB; make it smaller")
     try:
-        return PIL.Image.open(file)
+        image = PIL.Image.open(file, formats=_formats())
     except PIL.UnidentifiedImageError:
         if not (_is_heif(_head(file)) and _reads_heif()):
             raise
-        return PIL.Image.open(file)
+        image = PIL.Image.open(file, formats=_formats())
+    _check_size(image)
+    return image
+
+
+def _formats() -> list[str]:
+    """Those of `FORMATS` that this Pillow reads."""
+    PIL.Image.init()
+    return [name for name in FORMATS if name in PIL.Image.ID]
+
+
+def _check_size(image: PIL.Image.Image) -> None:
+    """Raise `UnreadableImage` for more pixels than are opened: half as many where a pixel is more than three bytes."""
+    most = MOST_PIXELS if image.mode in ("RGB", "L", "P", "1", "YCbCr") else MOST_PIXELS // 2
+    if image.width * image.height > most:
+        raise UnreadableImage(f"it has {image.width} x {image.height} pixels, more than {most:,}; make it smaller")
 
 
 @functools.cache
@@ -144,6 +169,8 @@ def _on_ground(image: PIL.Image.Image) -> PIL.Image.Image:
         image = image.copy()
         image.info["transparency"] = tuple(value >> 8 for value in clear)
     rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    if image.format in ("TGA", "BMP", "DIB") and rgba.getchannel("A").getextrema() == (0, 0):
+        return rgba.convert("RGB")  # a fourth byte that nobody filled is no transparency
     return PIL.Image.alpha_composite(PIL.Image.new("RGBA", rgba.size, GROUND), rgba).convert("RGB")
 
 

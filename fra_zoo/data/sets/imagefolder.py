@@ -21,6 +21,7 @@ from fra_zoo.data.disk.folders import (
     split_of,
     subfolders,
 )
+from fra_zoo.data.disk.labelling import parsed_labels
 from fra_zoo.data.disk.walk import has_images, walk
 from fra_zoo.data.pixels.opening import SUFFIXES
 from fra_zoo.errors import FraZooError, nearest
@@ -130,6 +131,9 @@ def _classes(
 ) -> tuple[LabelSpace | None, dict[str, int]]:
     """The label space, and the number of each folder's class."""
     found = sorted({name for name in tree.names if name is not None})
+    labels = parsed_labels(labels, "imagefolder")
+    if isinstance(labels, dict):
+        labels = {str(folder): str(name) for folder, name in labels.items()}
     if labels is True:
         return _by_folders(found, root, split)
     if isinstance(labels, str):

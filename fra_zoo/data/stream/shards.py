@@ -27,6 +27,7 @@ from fra_zoo.labels.captions import caption
 from fra_zoo.labels.votes import NO_LABEL
 
 FORMATS = (".parquet", *TAR_ENDS)
+CUTS = ("box", "center_crop")  # columns that say what is cut out of an image
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _MOST = 1_000_000  # shards that braces may name
 
@@ -68,7 +69,7 @@ class Shards:
         else:
             try:
                 rows = tar_rows(content, self.labelling)
-            except BROKEN_TAR as error:
+            except (*BROKEN_TAR, MemoryError) as error:
                 raise DeadShard(_first_line(error)) from error
         return [self._with_text(row, file) for row in rows]
 
@@ -93,26 +94,35 @@ class Shards:
         except FraZooError as error:
             raise DeadShard(str(error), alike=True) from error
         columns = {role: column for role, column in found.items() if role in ("image", "label", "text")}
+        columns |= {name: name for name in CUTS if name in schema.names and name not in columns.values()}
         try:
             values = opened.read(columns=list(columns.values())).to_pydict()
-        except BROKEN_PARQUET as error:
+        except (*BROKEN_PARQUET, MemoryError) as error:
             raise DeadShard(_first_line(error)) from error
         parts = (
             {role: values[column][row] for role, column in columns.items()} for row in range(opened.metadata.num_rows)
         )
-        folder = "" if is_url(file) else os.path.dirname(file)
+        folder = None if is_url(file) else os.path.dirname(file)
         return [_parquet_row(number, part, labelling, folder) for number, part in enumerate(parts)]
 
 
-def _parquet_row(number: int, part: Row, labelling: Labelling, folder: str) -> Row:
-    """A row as streams have them; nulls are left out, and one without an image is a fault."""
+def _parquet_row(number: int, part: Row, labelling: Labelling, folder: str | None) -> Row:
+    """A row as streams have them; nulls are left out, and one without an image is a fault.
+
+    Args:
+        folder: of the file on this disk, which paths start from; None for a file from elsewhere, whose rows must hold
+            their images: a path there would name a file of this machine.
+    """
     image = part["image"]
     if isinstance(image, bytes | str):
         image = {"bytes": image, "path": None} if isinstance(image, bytes) else {"bytes": None, "path": image}
     content, path = (image or {}).get("bytes"), (image or {}).get("path") or ""
     if not content and not path:
         return {FAULT: f"row {number} (no image)"}
-    row: Row = {"image": {"bytes": content, "path": (path or None) if content else os.path.join(folder, path)}}
+    if not content and folder is None:
+        return {FAULT: f"row {number} (it names a file instead of holding the image)"}
+    row: Row = {"image": {"bytes": content, "path": (path or None) if content else os.path.join(folder or "", path)}}
+    row |= {name: part[name] for name in CUTS if part.get(name) is not None}
     if part.get("text"):
         row["text"] = part["text"]
     if part.get("label") is not None:
@@ -164,9 +174,15 @@ def braces(name: str) -> list[str]:
 
 
 def files_under(folder: Path, ends: tuple[str, ...]) -> list[str]:
-    """Files with these endings below a folder, sorted; hidden ones and hidden folders are left out."""
+    """Files with these endings below a folder, sorted; linked folders are read, hidden files and folders left out."""
     found = []
-    for parent, folders, names in os.walk(folder):
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        about = os.stat(parent)
+        if (about.st_dev, about.st_ino) in seen:  # a link that leads back, or a folder that two links name
+            folders.clear()
+            continue
+        seen.add((about.st_dev, about.st_ino))
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
             os.path.join(parent, name) for name in names if name.lower().endswith(ends) and not name.startswith(".")

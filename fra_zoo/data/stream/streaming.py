@@ -153,7 +153,7 @@ class _Reader:
             self.bad.add(_digest(row[FAULT].encode()), row[FAULT])
             return None
         try:
-            image = decode(row["image"], self.size)
+            image = decode(row["image"], self.size, row.get("center_crop") or 1.0, row.get("box"))
         except UNREADABLE:
             self.bad.add(_index(row["image"]), str(row["image"].get("path") or "an image without a name"))
             return None

@@ -31,6 +31,9 @@ TAR_ENDS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", "
 FAULT = "fault"  # of a row that is no whole sample: why
 _TEXT_ENDS, _LABEL_ENDS = ("txt", "text", "caption"), ("cls", "label")
 BROKEN = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, pyarrow.ArrowException)
+MOST_BYTES = 1 << 30  # of a shard that is decompressed
+MOST_MEMBER_BYTES = 256 << 20  # of a file in a tar
+_PART = 16 << 20
 _BLOCK = 512
 _SEVERAL = "?"  # in place of the ends of a sample whose image cannot be told
 
@@ -79,21 +82,34 @@ def uncompressed(content: bytes) -> bytes:
     """The bytes of a tar, whatever compression its first bytes speak of; the name does not matter."""
     if what := diagnose_bytes(content[:HEAD]):
         raise ValueError(f"it {what}")
+    file = io.BytesIO(content)
     if content.startswith(b"\x1f\x8b"):
-        return gzip.decompress(content)
+        return _read_limited(gzip.GzipFile(fileobj=file))
     if content.startswith(b"BZh"):
-        return bz2.decompress(content)
+        return _read_limited(bz2.BZ2File(file))
     if content.startswith(b"\xfd7zXZ\0"):
-        return lzma.decompress(content)
+        return _read_limited(lzma.LZMAFile(file))
     if content.startswith(b"\x28\xb5\x2f\xfd"):
-        return pyarrow.CompressedInputStream(pyarrow.BufferReader(content), "zstd").read()
+        return _read_limited(pyarrow.CompressedInputStream(pyarrow.BufferReader(content), "zstd"))
     return content
+
+
+def _read_limited(stream: Any) -> bytes:
+    """All of a decompressed stream, up to `MOST_BYTES`: some kilobytes can claim to be any number."""
+    content = bytearray()
+    while part := stream.read(_PART):
+        content += part
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it holds more than {MOST_BYTES >> 20} MiB; write smaller shards")
+    return bytes(content)
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[_Member]:
     """Files, hidden ones (`._0001.jpg` of macOS) and WebDataset's own (`__key__`) left out."""
     for info in archive:
         folder, _, base = info.name.rpartition("/")
+        if info.size > MOST_MEMBER_BYTES:
+            raise ValueError(f"{info.name} claims {info.size:,} bytes, more than {MOST_MEMBER_BYTES >> 20} MiB")
         if (info.isfile() or info.islnk()) and not base.startswith((".", "__")) and "__MACOSX" not in folder:
             yield _Member(folder, base, info)
 

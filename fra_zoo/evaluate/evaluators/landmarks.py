@@ -35,7 +35,7 @@ class LandmarksConfig(EvaluatorConfig):
     """Options of landmark agreement."""
 
     landmarks: str | None = option(None, "landmarks: a table of points by recipes/landmarks.py", private=True)
-    seed: int = option(0, "landmarks: seed of the random shifts, scales and turns", SEED)
+    jitter_seed: int = option(0, "landmarks: seed of the random shifts, scales and turns", SEED)
 
 
 @EVALUATORS.register("landmarks")
@@ -64,7 +64,7 @@ class LandmarkAgreement(Evaluator):
             return at_points, F.one_hot(maps.argmax(1), maps.shape[1]).sum(0)
 
         def look_jittered(batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
-            transform = random_transforms(sample_keys(self.config.seed, 0, batch["index"]))
+            transform = random_transforms(sample_keys(self.config.jitter_seed, 0, batch["index"]))
             images = transformed(batch["image"].to(subject.device), transform)
             (x,) = make_views(images, [view], seed=0, epoch=0, index=batch["index"])
             points = points_in_view(landmarks.points[batch["index"]], transform)

@@ -46,7 +46,10 @@ class Verification(Evaluator):
         pairs = faces.pairs if self.config.pairs is None else read_pairs(self.config.pairs, numbered_rows(faces))
         assert pairs is not None  # or `refusal` says so
         model: Any = subject.model
-        return verification(embed_faces(model.embed, data.loader(faces), subject.view, subject.device).x, pairs)
+        features = embed_faces(model.embed, data.loader(faces), subject.view, subject.device)
+        assert features.row is not None
+        readable, left_out = pairs.among(features.row, len(faces))
+        return verification(features.x, readable) | ({"pairs_left_out": float(left_out)} if left_out else {})
 
 
 def verification(x: Float[Tensor, "n d"], pairs: Pairs) -> dict[str, float]:
