@@ -1,6 +1,6 @@
 """Give an exported classifier the class prior that it expects by default, and the confidence below which it is unsure.
 
-    python recipes/set_answer.py RUN --prior 0.25 --root FERPLUS [--dev DEV.csv --lfw LFW]
+    python recipes/set_answer.py RUN --prior 0.25 --root FERPLUS [--luminance true] [--dev DEV.csv --lfw LFW]
 
 The shift of the logits goes into the classifier's bias, so that timm, transformers and ONNX answer alike; the export
 says which prior it has now. The threshold is chosen on valid: of the faces below it at most half are right. With --dev,
@@ -27,6 +27,7 @@ class AnswerOptions(Options):
     prior: float = option(0.0, "strength by which the training prior is divided out: 0 natural, 1 even", PROBABILITY)
     dev: str | None = option(None, "table of labelled LFW photos to print numbers for", private=True)
     lfw: str | None = option(None, "root of LFW", private=True)
+    luminance: bool = option(False, "make the classifier read luminance alone, as one trained on gray faces should")
     threads: int | None = option(None, "CPU threads; default: all cores", COUNT)
 
 
@@ -49,12 +50,14 @@ def probabilities_on_valid(model: Any, root: str | None) -> tuple[Any, Any]:
 def main(words: list[str]) -> None:
     from safetensors.torch import save_file
 
-    from fra_zoo import create_model
+    from fra_zoo import create_dataset, create_model
+    from fra_zoo.data.splits import class_shares
     from fra_zoo.evaluate.calibration import uncertain_threshold
     from fra_zoo.evaluate.metrics import classification_metrics
     from fra_zoo.io.files import write_whole
-    from fra_zoo.io.weights import CONFIG, WEIGHTS, export_folder
+    from fra_zoo.io.weights import CONFIG, WEIGHTS, export_folder, read_safetensors
     from fra_zoo.models.answer import ANSWER, answer_config, shift_classifier
+    from fra_zoo.models.luminance import read_luminance, use_gray_normalization
     from fra_zoo.runtime.cpu import use_cpu
 
     (run,), rest = place_words(words, "set_answer.py RUN", 1)
@@ -64,13 +67,18 @@ def main(words: list[str]) -> None:
     model: Any = create_model(f"local-dir:{folder}").eval()
     answer = answer_config(model)
     labels = json.loads((folder / CONFIG).read_text())["label_names"]
+    if not answer.class_prior:  # an export of before priors were stated
+        train = create_dataset("ferplus", "train", config.root).for_scheme("cross_entropy")
+        shares = tuple(class_shares(train).tolist())
+        answer = replace(answer, class_prior=shares, train_prior=shares)
+    if config.luminance:
+        use_gray_normalization(model)
+        read_luminance(model)
     p, y = probabilities_on_valid(model, config.root)
     for strength in STRENGTHS:
         moved = (p.log() + answer.shift(strength, labels)).softmax(1)
         numbers = classification_metrics(moved, y)
         print(f"valid, prior {strength}: " + ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
-        if config.dev is not None:
-            print(f"dev, prior {strength}: {on_photos(str(folder), strength, config)}")
     shift = answer.shift(config.prior, labels)
     shift_classifier(model.get_classifier(), shift)
     moved = (p.log() + shift).softmax(1)
@@ -84,9 +92,15 @@ def main(words: list[str]) -> None:
         f"uncertain below {answer.uncertain_below}: {unsure.float().mean():.1%} of valid, of which "
         f"{right[unsure].mean():.1%} are right, of the others {right[~unsure].mean():.1%}"
     )
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, folder / WEIGHTS)
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    kinds = {name: value.dtype for name, value in read_safetensors(folder / WEIGHTS).items()}
+    save_file({name: value.to(kinds[name]) for name, value in state.items()}, folder / WEIGHTS)
     exported = json.loads((folder / CONFIG).read_text())
+    exported["pretrained_cfg"] |= {name: list(model.pretrained_cfg[name]) for name in ("mean", "std")}
     write_whole(folder / CONFIG, json.dumps(exported | {ANSWER: answer.to_dict()}, indent=2) + "\n")
+    if config.dev is not None:
+        for strength in STRENGTHS:
+            print(f"dev, prior {strength}: {on_photos(str(folder), strength, config)}")
 
 
 def on_photos(model: str, prior: float, config: AnswerOptions) -> str:

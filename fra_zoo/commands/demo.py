@@ -22,7 +22,7 @@ class Config(Options):
     model: str | None = option(
         None, "run, export, zoo name with weights, or hf-hub:ORG/NAME; default: the one in the package", place=True
     )
-    detector: str = option("auto", "auto is yunet if it can be had, else haar; others: fra-zoo list")
+    detector: str = option("auto", "name of the detector; auto is yunet; fra-zoo list names the others")
     regions: str = option("fra_resnet18", "a pre-trained method whose regions can be shown, or none", place=True)
     host: str = option(HOST, "address to listen on; 127.0.0.1 is reached from this machine alone")
     port: int | None = option(None, "port to listen on; default: a free one from 7860", at_least=1, at_most=65535)

@@ -34,7 +34,7 @@ class Config(Options):
         "zoo or timm name with weights, run, export, or hf-hub:ORG/NAME; default: the one in the package",
         place=True,
     )
-    detector: str = option("auto", "auto is yunet if it can be had, else haar; none takes images whole")
+    detector: str = option("auto", "name of the detector; auto is yunet, none takes images whole")
     out: str | None = option(None, "table to write: .parquet or .jsonl; resumable", private=True)
     every: str = option("1", "which frames of a video: 5 is every fifth, 0.5s one every half second")
     batch_size: int = option(64, "faces in a pass", COUNT)

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fra_zoo.config import parse, place_words
-from fra_zoo.config.fields import COUNT, WEIGHT, Options, option
+from fra_zoo.config.fields import COUNT, PROBABILITY, WEIGHT, Options, option
 from fra_zoo.data.disk.walk import walk
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub.run_facts import read_facts
 from fra_zoo.io.paths import display_path
 from fra_zoo.models.zoo import BUNDLED
+from fra_zoo.predict.detector import MIN_SCORE
 from fra_zoo.predict.frame_stride import Every, frame_stride
 from fra_zoo.predict.picture import annotate, grid, tile
 from fra_zoo.predict.predictor import Predictor, default_classifier
@@ -48,7 +49,11 @@ class Config(Options):
     model: str | None = option(
         None, "run, export, zoo name with weights, or hf-hub:ORG/NAME; default: the one in the package", place=True
     )
-    detector: str = option("auto", "auto is yunet if it can be had, else haar; others: fra-zoo list")
+    detector: str = option("auto", "name of the detector; auto is yunet; fra-zoo list names the others")
+    prior: str | None = option(
+        None, "mixture of expressions to expect: natural (as in training), even, or a strength from 0 to 1 between them"
+    )
+    min_score: float = option(MIN_SCORE, "least score of a detection that is taken for a face", PROBABILITY)
     regions: str | None = option(None, "a pre-trained method whose heatmaps are drawn", place=True)
     out: str | None = option(None, "table to write: .csv, .jsonl or .parquet; resumable", private=True)
     picture: str | None = option(None, "annotated picture to write; a grid for many images", private=True)
@@ -72,7 +77,14 @@ def run(argv: Sequence[str]) -> None:
     if config.out:
         table_file(config.out)
     use_cpu(config.threads)
-    predictor = Predictor(config.model, detector=config.detector, regions=config.regions, batch_size=config.batch_size)
+    predictor = Predictor(
+        config.model,
+        detector=config.detector,
+        regions=config.regions,
+        prior=config.prior,
+        min_score=config.min_score,
+        batch_size=config.batch_size,
+    )
     if config.model is None:
         print(model_line(default_classifier()))
     about = {"source": source, "detector": predictor.detector, "every": config.every, "model": predictor.fingerprint}
@@ -122,7 +134,7 @@ def model_line(name: str) -> str:
 
 
 def table(predictions: Sequence[Prediction]) -> list[str]:
-    """Lines of a table: source, box, expression, probability, uncertainty."""
+    """Lines of a table: source, box, expression (with ? where it is uncertain), probability, uncertainty."""
     lines = [f"{'image':<28} {'box':<20} {'expression':<11} {'p':>5} {'uncertainty':>11}"]
     for one in predictions:
         where = display_path(Path(one.source).name)[-28:] if one.frame is None else f"frame {one.frame}"
@@ -131,7 +143,8 @@ def table(predictions: Sequence[Prediction]) -> list[str]:
         for face in one.faces:
             box = ",".join(map(str, face.box))
             name = where if face.track is None else f"{where}, track {face.track}"
-            lines.append(f"{name:<28} {box:<20} {face.label:<11} {face.confidence:>5.2f} {face.uncertainty:>11.2f}")
+            label = f"{face.label}?" if face.uncertain else face.label
+            lines.append(f"{name:<28} {box:<20} {label:<11} {face.confidence:>5.2f} {face.uncertainty:>11.2f}")
     return lines
 
 

@@ -68,7 +68,9 @@ def use_gray_normalization(model: nn.Module) -> None:
     """Give a model one mean and one std for all channels, and change its first convolution so that it sees gray alike.
 
     Both are the means over the channels of what the model has. The filters are scaled by the ratio of the deviations,
-    so that differences between pixels count as before; the constant offset that remains is the bias's or the norm's.
+    so that differences between pixels count as before, and the constant offset that is left goes into the bias, or the
+    running mean of the batch norm behind the convolution. Gray images are then answered as before, but for the border,
+    where a convolution pads with the mean.
     """
     cfg = _cfg(model)
     mean, std = cfg["mean"], cfg["std"]
@@ -78,10 +80,27 @@ def use_gray_normalization(model: nn.Module) -> None:
     conv = _first_conv(model)
     with torch.no_grad():
         ratio = torch.tensor([deviation / value for value in std], dtype=conv.weight.dtype, device=conv.weight.device)
+        offsets = [(level - m) / s for m, s in zip(mean, std, strict=True)]
+        offset = (
+            conv.weight.sum((2, 3)) * torch.tensor(offsets, dtype=conv.weight.dtype, device=conv.weight.device)
+        ).sum(1)
         conv.weight.mul_(ratio[None, :, None, None])
+        norm = _norm_behind(model, conv)
+        if conv.bias is not None:
+            conv.bias.add_(offset)
+        elif norm is not None and norm.running_mean is not None:
+            norm.running_mean.sub_(offset)
     equal = {"mean": (level,) * len(mean), "std": (deviation,) * len(std)}
     net: Any = model
     net.pretrained_cfg = net.default_cfg = {**net.pretrained_cfg, **equal}
+
+
+def _norm_behind(model: nn.Module, conv: nn.Conv2d) -> nn.BatchNorm2d | None:
+    """The batch norm that comes next after a convolution in the order of the modules, if it has its width."""
+    modules = list(model.modules())
+    following = modules[next(i for i, module in enumerate(modules) if module is conv) + 1 :]
+    norm = next((module for module in following if isinstance(module, (nn.Conv2d, nn.BatchNorm2d))), None)
+    return norm if isinstance(norm, nn.BatchNorm2d) and norm.num_features == conv.out_channels else None
 
 
 def _cfg(model: nn.Module) -> dict[str, Any]:

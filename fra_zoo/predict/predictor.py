@@ -39,8 +39,8 @@ class Predictor(FaceModel):
     Args:
         model: a zoo name with weights, a run folder or an export, or `hf-hub:ORG/NAME[@REVISION]`; it needs a
             classifier with class names. By default the one that comes with the package.
-        detector: `auto` (`yunet` if it can be had, else `haar`), `yunet` (from the Hub, once), `haar` (offline),
-            `center`, `none`, or a function of an RGB array (h, w, 3) that gives boxes (x, y, width, height).
+        detector: `auto` (`yunet`, which comes with the package), `haar`, `center`,
+            `none`, or a function of an RGB array (h, w, 3) that gives boxes (x, y, width, height).
         regions: a pre-trained method (run, export or `hf-hub:`) whose heatmaps are added to each face.
         margin: room around a found face as a share of its longer side; by default what the model says, else none.
         align: turn faces upright where the detector gives eyes; by default what the model says, else they are turned.
@@ -140,7 +140,8 @@ class Predictor(FaceModel):
                 if bool(torch.isfinite(probabilities[done]).all()):
                     named = dict(zip(self.labels, probabilities[done].tolist(), strict=True))
                     look = None if looked is None or frame.number is None else looked[done]
-                    faces.append(Face(one.box, named, one.score, None if maps is None else maps[done], look=look))
+                    heatmaps = None if maps is None else maps[done]
+                    faces.append(Face(one.box, named, one.score, heatmaps, None, look, self.uncertain_below))
                 else:
                     error = "the model's answer for a face is not finite (NaN or infinity)"
                 done += 1

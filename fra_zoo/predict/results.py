@@ -24,6 +24,7 @@ class Face:
         score: how sure the detector is, from 0 to 1, or None.
         heatmaps: (regions, h, w) over the box, or None; they sum to 1 over the regions.
         track: in a video, the number of the face, from 0; the same face has it in every frame. Else None.
+        uncertain_below: the confidence below which an answer is called uncertain; 0 calls none so.
         look: in a video, what it looks like to the classifier (`fra_zoo.predict.appearance`), or None.
     """
 
@@ -33,6 +34,12 @@ class Face:
     heatmaps: Float[Tensor, "n h w"] | None = field(default=None, repr=False, compare=False)
     track: int | None = None
     look: Float[Tensor, " d"] | None = field(default=None, repr=False, compare=False)
+    uncertain_below: float = field(default=0.0, repr=False, compare=False)
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the classifier says that it does not know: its confidence is below what its export states."""
+        return self.confidence < self.uncertain_below
 
     def columns(self) -> dict[str, Any]:
         """What a table has of it, beside what it has of the image."""

@@ -60,7 +60,9 @@ def test_gray_normalization_changes_gray_images_by_an_offset_alone():
     assert model.pretrained_cfg["mean"] == pytest.approx((0.4,) * 3)
     assert model.pretrained_cfg["std"] == pytest.approx((0.25,) * 3)
     gap = nn.functional.conv2d(normalized(model, gray), first.weight) - before
-    torch.testing.assert_close(gap, gap.mean((0, 2, 3), keepdim=True).expand_as(gap), atol=1e-5, rtol=0)
+    offset = gap.mean((0, 2, 3))
+    torch.testing.assert_close(gap, offset[None, :, None, None].expand_as(gap), atol=1e-5, rtol=0)
+    torch.testing.assert_close(model.conv1[1].running_mean, offset, atol=1e-5, rtol=0)  # 0 before
 
 
 def test_what_cannot_be_made_to_read_luminance_is_one_line(model):
