@@ -17,8 +17,9 @@ import torch.nn.functional as F
 
 from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
+from fra_zoo.models.answer import features_and_probabilities
 from fra_zoo.predict import Face, Prediction, Predictor
-from fra_zoo.predict.appearance import appearance, capture_features
+from fra_zoo.predict.appearance import appearance
 from fra_zoo.predict.detector import Chosen
 from fra_zoo.predict.sources import frames
 from fra_zoo.predict.timeline import Timeline
@@ -125,13 +126,13 @@ def test_looks_keep_scalar_products():
     torch.testing.assert_close(kept.norm(dim=1), torch.ones(40), atol=2e-3, rtol=0)
 
 
-def test_listening_ends_with_the_block(small):
+def test_features_come_with_the_probabilities(small):
     model = Predictor(small, detector="none").model
-    with capture_features(model) as heard:
-        answer = model(torch.zeros(2, 3, 32, 32))
-    torch.testing.assert_close(model.get_classifier()(heard[0]), answer)
-    model(torch.zeros(1, 3, 32, 32))
-    assert len(heard) == 1
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        features, probabilities = features_and_probabilities(model, images)
+        torch.testing.assert_close(model.get_classifier()(features).softmax(1), probabilities)
+        torch.testing.assert_close(model(images).softmax(1), probabilities)
 
 
 def test_without_scipy_it_is_one_line(monkeypatch):

@@ -152,6 +152,6 @@ def test_draws_are_those_of_the_first_release():
     """Golden numbers: runs that were made with these views can be made again."""
     ramp = torch.arange(24 * 24).view(24, 24)
     faces = torch.stack([ramp * 7 % 256, ramp // 24 * 10, ramp % 24 * 10]).byte().expand(8, -1, -1, -1)
-    specs = [FULL, byol_views(16)[1], *(AUGMENTATIONS.get(name)(16) for name in AUGMENTATIONS.list())]
+    specs = [FULL, byol_views(16)[1], *(AUGMENTATIONS.get(name)(16) for name in ("crops", "dmue", "ferplus", "fra"))]
     found = make_views(faces, specs, seed=3, epoch=2, index=torch.arange(8))
     assert [view.double().sum().item() for view in found] == pytest.approx(GOLDEN, abs=0.05)

@@ -10,7 +10,7 @@ from fra_zoo.views.operations.random_resized_crop import RandomResizedCrop
 from fra_zoo.views.operations.resize import Resize
 from fra_zoo.views.operations.warp import Warp
 from fra_zoo.views.spec import ViewSpec
-from fra_zoo.views.transforms import after, between, crop_transform
+from fra_zoo.views.transforms import after, between, crop_transform, resample
 
 SIDE, FACES = 64, 24
 SPECS = {
@@ -57,7 +57,7 @@ def test_the_way_to_the_other_view_and_back_is_no_way():
     torch.testing.assert_close(after(between(b, a), between(a, b)), nowhere, atol=1e-12, rtol=0)
 
 
-def test_carry_reads_the_other_view_at_the_same_place():
+def test_resample_reads_the_other_view_at_the_same_point():
     """Of two halves of an image side by side, the right one's left edge is the left one's right edge."""
     zero, full, half = torch.zeros(1), torch.full((1,), 8.0), torch.full((1,), 4.0)
     whole = crop_transform(zero, zero, full, full, (8, 8))
