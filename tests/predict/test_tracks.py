@@ -20,7 +20,7 @@ from fra_zoo.errors import FraZooError
 from fra_zoo.models.answer import features_and_probabilities
 from fra_zoo.predict import Face, Prediction, Predictor
 from fra_zoo.predict.appearance import appearance
-from fra_zoo.predict.detector import Chosen
+from fra_zoo.predict.detector import FaceDetector
 from fra_zoo.predict.sources import frames
 from fra_zoo.predict.timeline import Timeline
 from fra_zoo.predict.tracks import Tracker, _likeness, assign, overlap
@@ -185,7 +185,7 @@ def test_a_film_is_followed_by_the_predictor(small, clip):
 
 
 def test_a_run_over_a_film_that_broke_off_ends_with_the_tracks_of_a_whole_one(small, clip, tmp_path, monkeypatch):
-    chosen = Chosen("squares", lambda pixels: list(map(_found, squares(pixels))))
+    chosen = FaceDetector("squares", lambda pixels: list(map(_found, squares(pixels))))
     monkeypatch.setattr("fra_zoo.predict.face_model.make_detector", lambda which: chosen)
     words = ["predict", str(clip), "--model", str(small), "--smooth", "0.4"]
     main([*words, "--out", str(tmp_path / "whole.csv"), "--timeline", str(tmp_path / "whole.png")])
