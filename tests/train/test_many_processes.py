@@ -105,7 +105,7 @@ def test_sigterm_on_any_process_checkpoints_all_and_another_number_goes_on(victi
     wait_for(tmp_path / "run" / "metrics.jsonl", process)
     started = time.monotonic()
     rank(process, victim).send_signal(signal.SIGTERM)
-    assert finish(process, 60) == 0
+    assert finish(process, 60) != 0  # a launcher hands on that its processes were stopped
     assert time.monotonic() - started < 60
     (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("step-*/trainer.json")
     step = json.loads(checkpoint.read_text())["step"]
