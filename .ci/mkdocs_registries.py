@@ -11,14 +11,14 @@ from dataclasses import MISSING, fields, is_dataclass
 
 from griffe import Docstring
 
+from fra_zoo.config.fields import ranges
 from fra_zoo.data.dataset import DATASETS
-from fra_zoo.evaluate.evaluator import EVALUATORS
 from fra_zoo.evaluate.command import EvaluateConfig
+from fra_zoo.evaluate.evaluator import EVALUATORS
 from fra_zoo.fer.augmentations.papers import AUGMENTATIONS
 from fra_zoo.fer.objective import OBJECTIVES
-from fra_zoo.config.fields import ranges
-from fra_zoo.hub.layout import LAYOUTS
 from fra_zoo.methods.parts.method import METHODS
+from fra_zoo.models.layout import LAYOUTS
 from fra_zoo.predict.detectors import DETECTORS
 from fra_zoo.train.config import FinetuneConfig, PretrainConfig
 from fra_zoo.views.operation import OPERATIONS

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from fra_zoo.fer import create_objective, list_augmentations, list_objectives
     from fra_zoo.hub import publish
     from fra_zoo.hub.convert import convert_checkpoint, method_from_checkpoint
-    from fra_zoo.hub.layout import list_layouts
     from fra_zoo.methods import create_method, list_methods, load_method
     from fra_zoo.models import create_model, list_models
+    from fra_zoo.models.layout import list_layouts
     from fra_zoo.predict import Embedder, Predictor, list_detectors
 
 __version__ = "0.1.0"
@@ -38,7 +38,7 @@ _HOMES = {
     "list_datasets": "fra_zoo.data",
     "list_detectors": "fra_zoo.predict",
     "list_evaluators": "fra_zoo.evaluate",
-    "list_layouts": "fra_zoo.hub.layout",
+    "list_layouts": "fra_zoo.models.layout",
     "list_methods": "fra_zoo.methods",
     "list_models": "fra_zoo.models",
     "list_objectives": "fra_zoo.fer",

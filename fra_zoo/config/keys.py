@@ -192,7 +192,7 @@ def _loaded(text: Any, written: str) -> Any:
         return text
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FraZooError(
             f"config: {written} is no YAML ({str(error).splitlines()[0]}); write it like {{output_stride: 16}}"
         ) from error

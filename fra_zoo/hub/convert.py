@@ -14,12 +14,13 @@ from torch import nn
 from fra_zoo.config.fields import SIDE, checked
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub.export import export_model
-from fra_zoo.hub.layout import LAYOUTS, Found, FoundMethod, Layout, State, recognise_layout
 from fra_zoo.io.weights import load_into, read_checkpoint
 from fra_zoo.labels import LABEL_SPACES, LabelSpace
 from fra_zoo.methods import Method, create_method
 from fra_zoo.models import create_model
 from fra_zoo.models.build import fixed_size
+from fra_zoo.models.fit import fit_state
+from fra_zoo.models.layout import LAYOUTS, CheckpointContent, CheckpointMethod, Layout, State, recognise_layout
 from fra_zoo.views.spec import plain_view
 
 
@@ -117,9 +118,9 @@ def method_from_checkpoint(
     return _method(method, backbone or form.backbone, image_size, str(path))
 
 
-def _read(path: str | Path, layout: str | None) -> tuple[str, Layout, State, Found]:
+def _read(path: str | Path, layout: str | None) -> tuple[str, Layout, State, CheckpointContent]:
     """The layout's name, the layout, the checkpoint's tensors and what was found in them."""
-    state = {key.removeprefix("module."): value for key, value in read_checkpoint(path).items()}
+    state = _without_common_prefix(read_checkpoint(path))
     name = layout or recognise_layout(state, path)
     form = LAYOUTS.get(name)
     try:
@@ -131,21 +132,32 @@ def _read(path: str | Path, layout: str | None) -> tuple[str, Layout, State, Fou
     return name, form, state, found
 
 
-def _method(found: FoundMethod, backbone: str | nn.Module, image_size: int, where: str) -> Method:
+def _without_common_prefix(state: State) -> State:
+    """The same without a part that begins every name, such as Lightning's `model.`, where a layout is known only so."""
+    bare = state
+    while bare and not any(LAYOUTS.get(name).fits(bare) for name in LAYOUTS.list()):
+        first, rest = next(iter(bare)).partition(".")[::2]
+        if not rest or not all(key.startswith(f"{first}.") for key in bare):
+            return state
+        bare = {key.removeprefix(f"{first}."): value for key, value in bare.items()}
+    return bare
+
+
+def _method(found: CheckpointMethod, backbone: str | nn.Module, image_size: int, where: str) -> Method:
     method = create_method(found.name, backbone, image_size=image_size, preset=found.preset, **found.options)
     load_into(method, found.state, where)
     return method
 
 
 def _model(
-    found: Found, architecture: str, image_size: int, labels: str | None, where: str
+    found: CheckpointContent, architecture: str, image_size: int, labels: str | None, where: str
 ) -> tuple[nn.Module, LabelSpace | None]:
     """The backbone or classifier with its weights, and what a classifier's answers mean."""
     classes = len(found.weights["fc.bias"]) if "fc.bias" in found.weights else 0
     options: dict[str, Any] = {"img_size": image_size} if fixed_size(architecture) else {}
     model = create_model(architecture, num_classes=classes, **options)
     space = _space(labels, classes)
-    load_into(model, found.weights, where)
+    load_into(model, fit_state(model, found.weights, where), where)
     return model, space
 
 

@@ -129,7 +129,7 @@ def public(value: Any, *, place: bool = False) -> Any:
     if value.lstrip().startswith("{"):
         try:
             return json.dumps(public(json.loads(value)))
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     if not is_place(value, place=place):
         return value
