@@ -83,6 +83,7 @@ def option(
     choices: tuple[str, ...] = (),
     private: bool = False,
     place: bool = False,
+    named: bool = False,
     may_change: bool = False,
 ) -> Any:
     """A dataclass field that says what may stand in it.
@@ -94,6 +95,7 @@ def option(
         choices: the only values of a text.
         private: a path of this machine: it is never published.
         place: a name that others know, or a path of this machine, which then is not published.
+        named: like `place`, but of a path its last part, the name of the file or folder, is published.
         may_change: whether a run may go on with another value; it does not change the weights.
     """
     metadata = {
@@ -101,6 +103,7 @@ def option(
         "choices": choices,
         "private": private,
         "place": place,
+        "named": named,
         "may_change": may_change,
     }
     if help is not None:

@@ -14,8 +14,8 @@ from fra_zoo.config.fields import Options, default_of, type_hints
 from fra_zoo.config.help import help_text
 from fra_zoo.config.keys import ARGS, Key, Names, keys_of
 from fra_zoo.config.sections import Part, is_section
+from fra_zoo.config.serialize import public_value
 from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.io.paths import HIDDEN, public
 
 C = TypeVar("C", bound=Options)
 
@@ -40,8 +40,8 @@ class Reading(Generic[C]):
         """What was given as a command line for others: what is private is `PATH`."""
         told = []
         for written, (key, value) in self.given.items():
-            seen = HIDDEN if key.metadata.get("private") else public(value, place=bool(key.metadata.get("place")))
-            told += [f"--{written}", *map(_text, seen if isinstance(seen, (list, tuple)) else [seen])]
+            shown = public_value(value, key.metadata)
+            told += [f"--{written}", *map(_text, shown if isinstance(shown, (list, tuple)) else [shown])]
         return shlex.join(told)
 
 

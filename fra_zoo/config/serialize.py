@@ -8,7 +8,7 @@ from typing import Any
 
 from fra_zoo.config.fields import Options
 from fra_zoo.config.sections import Part, is_section
-from fra_zoo.io.paths import public
+from fra_zoo.io.paths import HIDDEN, public, public_name
 
 
 def plain(config: Options) -> dict[str, Any]:
@@ -35,8 +35,17 @@ def published(config: Options) -> dict[str, Any]:
         elif is_section(one):
             found[one.name] = published(value)
         else:
-            found[one.name] = _listed(public(value, place=bool(one.metadata.get("place"))))
+            found[one.name] = public_value(value, one.metadata)
     return found | (_own(config, published) if isinstance(config, Part) else {})
+
+
+def public_value(value: Any, metadata: Mapping[str, Any]) -> Any:
+    """A field's value as others may see it."""
+    if metadata.get("private"):
+        return HIDDEN
+    if metadata.get("named") and isinstance(value, str):
+        return public_name(value)
+    return _listed(public(value, place=bool(metadata.get("place"))))
 
 
 def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -111,6 +111,19 @@ def is_place(text: str, *, place: bool = False) -> bool:
         return False
 
 
+def public_name(text: str) -> str:
+    """What others may know of a name or path: a name as it is, of a path its last part alone.
+
+    An export in a run folder has the run's name.
+    """
+    if text.startswith("hf-hub:"):
+        return text
+    parts = [part for part in re.split(r"[\\/]", text.removeprefix(_LOCAL)) if part]
+    if len(parts) > 1 and parts[-1] == "export":
+        parts.pop()
+    return HIDDEN if not parts or parts[-1] in (".", "..", "~") else display_path(parts[-1])
+
+
 def public(value: Any, *, place: bool = False) -> Any:
     """The same value with `PATH` in the place of each path of this machine; a JSON object in a text is looked through.
 

@@ -100,6 +100,14 @@ class PretrainConfig(TrainConfig):
 
     method: MethodChoice = section(MethodChoice)
     backbone: BackboneConfig = section(BackboneConfig)
+    init: str | None = option(
+        None,
+        "weights that the backbone starts from: a timm or zoo name (with a tag or without), hf-hub:ORG/NAME, a run "
+        "folder or an export, or a file in any layout that fra-zoo convert reads; by default random weights. A resumed "
+        "run does not read it again",
+        named=True,
+        may_change=True,
+    )
     shard: bool = option(
         False, "split weights, gradients and moments over the processes, for nets too large for one", may_change=True
     )

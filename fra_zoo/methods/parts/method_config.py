@@ -31,7 +31,13 @@ class MethodChoice(Part):
     def options(self) -> Any:
         return self._options
 
-    def build(self, backbone: BackboneConfig, image_size: int) -> Method:
-        """The method over a fresh backbone."""
-        options = asdict(self._options)
-        return create_method(self.name, backbone.name, image_size=image_size, backbone_args=backbone.args, **options)
+    def build(self, backbone: BackboneConfig, image_size: int, init: str | None = None) -> Method:
+        """The method over a fresh backbone, or one that starts from the weights `init`."""
+        return create_method(
+            self.name,
+            backbone.name,
+            image_size=image_size,
+            backbone_args=backbone.args,
+            init=init,
+            **asdict(self._options),
+        )
