@@ -8,18 +8,21 @@ from typing import Any
 
 from fra_zoo.config.fields import Options
 from fra_zoo.config.sections import Part, is_section
-from fra_zoo.io.paths import HIDDEN, public, public_name
+from fra_zoo.io.paths import HIDDEN, public, public_name, redacted
 
 
 def plain(config: Options) -> dict[str, Any]:
-    """Every value, by section, as `config.yaml` keeps it; it can be given back as `--config`."""
+    """Every value, by section, as `config.yaml` keeps it, without passwords and signatures of addresses.
+
+    It can be given back as `--config`, with the addresses that it lacks.
+    """
     found = {}
     for one in fields(config):
         value = getattr(config, one.name)
         if isinstance(config, Part) and one.name == "args":
-            found |= value if config.options is None else {}
+            found |= redacted(value) if config.options is None else {}
         else:
-            found[one.name] = plain(value) if is_section(one) else _listed(value)
+            found[one.name] = plain(value) if is_section(one) else redacted(value)
     return found | (_own(config, plain) if isinstance(config, Part) else {})
 
 
@@ -45,7 +48,7 @@ def public_value(value: Any, metadata: Mapping[str, Any]) -> Any:
         return HIDDEN
     if metadata.get("named") and isinstance(value, str):
         return public_name(value)
-    return _listed(public(value, place=bool(metadata.get("place"))))
+    return redacted(public(value, place=bool(metadata.get("place"))))
 
 
 def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -71,8 +74,3 @@ def _own(part: Part, way: Any) -> dict[str, Any]:
     """The chosen part's options with their defaults, where it has a configuration of its own."""
     options = part.options
     return {} if options is None else way(options)
-
-
-def _listed(value: Any) -> Any:
-    """Tuples as the lists that YAML and JSON make of them."""
-    return [_listed(one) for one in value] if isinstance(value, (list, tuple)) else value

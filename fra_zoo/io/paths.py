@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.errors import FraZooError
+from fra_zoo.errors import FraZooError, redact
 
 _BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")  # as `shown` writes what is no UTF-8
 HIDDEN = "PATH"
@@ -82,8 +82,8 @@ def output_folder(path: str | os.PathLike[str], what: str = "output") -> Path:
 
 
 def display_path(path: str | os.PathLike[str]) -> str:
-    """A path for people and tables: bytes that are no UTF-8 appear as `\\xe9`."""
-    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A path for people and tables: bytes that are no UTF-8 appear as `\\xe9`, passwords of an address as `***`."""
+    return redact(os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 def real_path(text: str) -> str:
@@ -117,15 +117,28 @@ def public_name(text: str) -> str:
     An export in a run folder has the run's name.
     """
     if text.startswith("hf-hub:"):
-        return text
+        return redact(text)
+    if "://" in text:
+        text = re.split(r"[?#]", text)[0]
     parts = [part for part in re.split(r"[\\/]", text.removeprefix(_LOCAL)) if part]
     if len(parts) > 1 and parts[-1] == "export":
         parts.pop()
     return HIDDEN if not parts or parts[-1] in (".", "..", "~") else display_path(parts[-1])
 
 
+def redacted(value: Any) -> Any:
+    """`redact` of every text in a value: a text, or a mapping or list of values; others as they are."""
+    if isinstance(value, Mapping):
+        return {redacted(key): redacted(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redacted(one) for one in value]
+    return redact(value) if isinstance(value, str) else value
+
+
 def public(value: Any, *, place: bool = False) -> Any:
     """The same value with `PATH` in the place of each path of this machine; a JSON object in a text is looked through.
+
+    Addresses stay, without their passwords and signatures.
 
     Args:
         value: of a configuration: a text, a number, a list or a mapping.
@@ -145,5 +158,5 @@ def public(value: Any, *, place: bool = False) -> Any:
         except (ValueError, RecursionError):
             return value
     if not is_place(value, place=place):
-        return value
+        return redact(value)
     return f"{_LOCAL}{HIDDEN}" if value.startswith(_LOCAL) else HIDDEN

@@ -19,6 +19,7 @@ from fra_zoo.hub import export_model
 from fra_zoo.hub.half import halve
 from fra_zoo.labels import FERPLUS
 from fra_zoo.models import zoo
+from fra_zoo.models.bundled import bundled
 from fra_zoo.views.spec import ViewSpec
 
 NAME, TAG, READER = "fra_resnet18", "fra_resnet18.drawn_e1", "fra_resnet18.ferplus"
