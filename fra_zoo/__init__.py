@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.runtime.import_hook import import_after
+from fra_zoo.runtime.moved import install
 
 if TYPE_CHECKING:
     from fra_zoo.data import create_dataset, list_datasets
@@ -83,4 +84,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
 
 
+install()  # names of before the packages were rearranged
 import_after("timm", "fra_zoo.models.zoo")  # which registers the names of the zoo with timm

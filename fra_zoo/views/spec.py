@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from fra_zoo.runtime.moved import moved_method
 from fra_zoo.views.operation import Operation
 from fra_zoo.views.operations.color_jitter import ColorJitter
 from fra_zoo.views.operations.gaussian_blur import blur
@@ -39,6 +40,8 @@ class ViewSpec:
         left = (operation.eval_view() for operation in self.operations)
         view = ViewSpec(self.size, tuple(operation for operation in left if operation is not None))
         return view.gray() if self.photometric else view
+
+    clean = moved_method("clean", "eval_view")
 
     def gray(self) -> ViewSpec:
         """The same view with FER+'s photometric step in the place of the normalisation, and its way to resize."""
