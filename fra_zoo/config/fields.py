@@ -24,6 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 LARGEST_SEED = 2**32 - 1
 LARGEST_SIDE = 8192
+_MANY = 100  # an upper bound from here on only keeps typing errors out
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Range:
     def empty(self) -> bool:
         """Whether no bound is given."""
         return not str(self)
+
+    @property
+    def told(self) -> str:
+        """The bounds that a reader of `--help` cannot guess: a count is at least 1, and a share at most 1 anyway."""
+        low = self.at_least is not None and self.at_least > 1
+        high = self.at_most is not None and 1 < self.at_most < _MANY
+        return str(Range(self.at_least if low else None, None, self.at_most if high else None, self.below))
 
 
 SIDE = Range(at_least=8, at_most=LARGEST_SIDE)

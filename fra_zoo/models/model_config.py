@@ -17,7 +17,7 @@ from fra_zoo.models.config_file import read_model_config
 class BackboneConfig(Part):
     """A fresh timm model under a self-supervised method; other keys go to timm, such as `output_stride: 16`."""
 
-    name: str = option("resnet18", "any timm or zoo name")
+    name: str = option("resnet18", "architecture: any timm or zoo name, with random weights (see --init)")
     takes_anything: ClassVar[bool] = True
 
 
@@ -25,8 +25,10 @@ class BackboneConfig(Part):
 class ModelConfig(Part):
     """A model; other keys go to timm, such as `drop_rate: 0.2`."""
 
-    name: str = option("resnet18", "zoo or timm name, or local-dir:FOLDER of a run or export", place=True)
-    pretrained: bool = option(False, "start from the published weights of a name")
+    name: str = option(
+        "resnet18", "zoo or timm name, hf-hub:ORG/NAME, or local-dir:FOLDER of a run or an export", place=True
+    )
+    pretrained: bool = option(False, "load the published weights of the name")
     takes_anything: ClassVar[bool] = True
 
     def build(self, *, num_classes: int | None = None, image_size: int | None = None) -> Any:

@@ -73,9 +73,9 @@ class MomentumConfig(MethodConfig):
     """Options of methods with a target network and two views.
 
     Attributes:
-        crop_min: smallest area of a view's crop, as a share of the face.
-        ema_momentum: share of the old target that each step keeps.
-        ema_schedule: `cosine` lets it rise to 1, `constant` does not.
+        crop_min: smallest area of a random crop, as a share of the image's area.
+        ema_momentum: share of its old weights that the target network keeps in each step.
+        ema_schedule: whether ema_momentum rises to 1 along a cosine or stays constant.
     """
 
     crop_min: float = option(0.2, range=SHARE)

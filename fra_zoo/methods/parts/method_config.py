@@ -16,8 +16,10 @@ from fra_zoo.models.model_config import BackboneConfig
 class MethodChoice(Part):
     """A registered self-supervised method with its options."""
 
-    name: str = option("fra", "registered method")
-    preset: str | None = option(None, "a named set of the method's options, such as official")
+    name: str = option("fra", "self-supervised method (see `fra-zoo list methods`)")
+    preset: str | None = option(
+        None, "named set of options of the method, such as official: FRA as its published code has it"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
