@@ -98,8 +98,8 @@ def _fields(config, section=""):
             yield from _fields(type(default), f"{section}{one.name}.")
             continue
         meaning = one.metadata.get("help") or said.get(one.name, "")
-        bounds = one.metadata.get("range") or ", ".join(one.metadata.get("choices") or ())
-        yield section + one.name, default, meaning, str(bounds)
+        bounds = str(one.metadata.get("range") or "") or ", ".join(one.metadata.get("choices") or ())
+        yield section + one.name, default, meaning, bounds
 
 
 def _arguments(function):

@@ -127,12 +127,12 @@ class Options:
 
     def __post_init__(self) -> None:
         hints = type_hints(type(self))
-        for one in fields(self):
-            value = getattr(self, one.name)
-            check_number(one.name, value, hints[one.name], one.metadata.get("range"))
-            choices = one.metadata.get("choices")
+        for option in fields(self):
+            value = getattr(self, option.name)
+            check_number(option.name, value, hints[option.name], option.metadata.get("range"))
+            choices = option.metadata.get("choices")
             if choices and value is not None and value not in choices:
-                raise FraZooError(f"config: {one.name} '{value}' is unknown; {nearest(str(value), choices)}")
+                raise FraZooError(f"config: {option.name} '{value}' is unknown; {nearest(str(value), choices)}")
 
     @classmethod
     def defaults(cls, chosen: Mapping[str, str]) -> dict[str, Any]:
@@ -155,14 +155,14 @@ class Options:
 
 def places(config: type[Options]) -> list[str]:
     """Fields that hold a name that others know, or a path of this machine."""
-    return sorted(one.name for one in fields(config) if one.metadata.get("place"))
+    return sorted(option.name for option in fields(config) if option.metadata.get("place"))
 
 
-def default_of(one: Field[Any]) -> Any:
+def default_of(option: Field[Any]) -> Any:
     """A field's default, or None if it has none."""
-    if one.default is not MISSING:
-        return one.default
-    return one.default_factory() if one.default_factory is not MISSING else None
+    if option.default is not MISSING:
+        return option.default
+    return option.default_factory() if option.default_factory is not MISSING else None
 
 
 def number_kind(hint: Any) -> type | None:
@@ -190,13 +190,13 @@ def check_number(name: str, value: Any, hint: Any, range: Range | None = None) -
 def ranges(function: Callable[..., Any]) -> dict[str, tuple[Any, Range | None]]:
     """The type of each argument of a function and, where it is annotated with one, its range."""
     hints = typing.get_type_hints(function, include_extras=True)
-    found = {}
+    arguments = {}
     for name in inspect.signature(function).parameters:
         hint = hints.get(name, Any)
         notes = getattr(hint, "__metadata__", ())
         plain = hint.__origin__ if notes else hint
-        found[name] = (plain, next((note for note in notes if isinstance(note, Range)), None))
-    return found
+        arguments[name] = (plain, next((note for note in notes if isinstance(note, Range)), None))
+    return arguments
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:

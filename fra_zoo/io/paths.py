@@ -1,4 +1,4 @@
-"""Paths as people write them: the one place that turns words into places on disk."""
+"""Paths as people write them: the only module that makes paths on disk of texts, and names for others of paths."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def user_path(path: str | os.PathLike[str], what: str = "path") -> Path:
 
 
 def output_file(path: str | os.PathLike[str], what: str = "output") -> Path:
-    """A place for a file, tried before the work that fills it; missing folders above it are made.
+    """The path of a file to write, tried before the work that fills it; missing folders above it are made.
 
     Raises:
         FraZooError: if the file could not be written there.
@@ -51,10 +51,10 @@ def output_file(path: str | os.PathLike[str], what: str = "output") -> Path:
         if file.is_dir():
             raise FraZooError(f"{what} {display_path(file)} is a folder; give a file in it")
         if file.exists() and not os.access(file, os.W_OK):
-            raise FraZooError(f"{what} {display_path(file)} may not be written; give another place")
+            raise FraZooError(f"{what} {display_path(file)} may not be written; give another path")
     except OSError as error:  # such as a name that is too long
         raise FraZooError(
-            f"{what} {display_path(file)} cannot be made ({error.strerror}); give another place"
+            f"{what} {display_path(file)} cannot be made ({error.strerror}); give another path"
         ) from error
     return file
 
@@ -70,14 +70,14 @@ def output_folder(path: str | os.PathLike[str], what: str = "output") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FraZooError(
-            f"{what} {display_path(folder)} cannot be made ({error.strerror}); give another place"
+            f"{what} {display_path(folder)} cannot be made ({error.strerror}); give another path"
         ) from error
     try:
         # For root every folder seems to be open, but some file systems take no file from anyone.
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        why = f"{what} {display_path(folder)} may not be written ({error.strerror}); give another place"
+        why = f"{what} {display_path(folder)} may not be written ({error.strerror}); give another path"
         raise FraZooError(why) from error
 
 
@@ -87,7 +87,7 @@ def display_path(path: str | os.PathLike[str]) -> str:
 
 
 def real_path(text: str) -> str:
-    """The path that `shown` wrote, as the system has it; a path that is there stays as it is."""
+    """The path that `display_path` wrote, as the system has it; a path that is there stays as it is."""
     if os.path.lexists(text):
         return text
     return os.fsdecode(_BYTE.sub(lambda byte: bytes([int(byte[1], 16)]), os.fsencode(text)))
@@ -129,14 +129,14 @@ def public_name(text: str) -> str:
 def redacted(value: Any) -> Any:
     """`redact` of every text in a value: a text, or a mapping or list of values; others as they are."""
     if isinstance(value, Mapping):
-        return {redacted(key): redacted(one) for key, one in value.items()}
+        return {redacted(key): redacted(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [redacted(one) for one in value]
+        return [redacted(inner) for inner in value]
     return redact(value) if isinstance(value, str) else value
 
 
 def public(value: Any, *, place: bool = False) -> Any:
-    """The same value with `PATH` in the place of each path of this machine; a JSON object in a text is looked through.
+    """The same value with `PATH` instead of each path of this machine; a JSON object in a text is looked through.
 
     Addresses stay, without their passwords and signatures.
 
@@ -147,16 +147,16 @@ def public(value: Any, *, place: bool = False) -> Any:
     if isinstance(value, os.PathLike):
         return HIDDEN
     if isinstance(value, Mapping):
-        return {public(key): public(one, place=place) for key, one in value.items()}
+        return {public(key): public(inner, place=place) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [public(one, place=place) for one in value]
+        return [public(inner, place=place) for inner in value]
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("{"):
         try:
             return json.dumps(public(json.loads(value)))
         except (ValueError, RecursionError):
-            return value
+            return redact(value)
     if not is_place(value, place=place):
         return redact(value)
     return f"{_LOCAL}{HIDDEN}" if value.startswith(_LOCAL) else HIDDEN

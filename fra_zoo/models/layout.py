@@ -36,7 +36,7 @@ class CheckpointMethod:
 
 @dataclass(frozen=True)
 class CheckpointContent:
-    """What a layout finds in a checkpoint.
+    """What a layout reads out of a checkpoint.
 
     Attributes:
         weights: of the backbone or classifier, under timm's names.
