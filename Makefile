@@ -10,7 +10,7 @@ help:  ## list the commands
 install:  ## the package with its tools, at pinned versions
 	python -m pip install --constraint constraints.txt -e '.[dev,docs]'
 
-lint:  ## format, lint, floors of imports, types
+lint:  ## format, lint, layers of imports, types
 	ruff format --check .
 	ruff check .
 	lint-imports

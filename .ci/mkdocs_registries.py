@@ -17,8 +17,8 @@ from fra_zoo.evaluate.command import EvaluateConfig
 from fra_zoo.evaluate.evaluator import EVALUATORS
 from fra_zoo.fer.augmentation import AUGMENTATIONS
 from fra_zoo.fer.objective import OBJECTIVES
-from fra_zoo.hub.layout import LAYOUTS
 from fra_zoo.methods.parts.method import METHODS
+from fra_zoo.models.layout import LAYOUTS
 from fra_zoo.predict.detectors import DETECTORS
 from fra_zoo.train.config import FinetuneConfig, PretrainConfig
 from fra_zoo.views.operation import OPERATIONS
@@ -98,8 +98,8 @@ def _fields(config, section=""):
             yield from _fields(type(default), f"{section}{one.name}.")
             continue
         meaning = one.metadata.get("help") or said.get(one.name, "")
-        bounds = one.metadata.get("range") or ", ".join(one.metadata.get("choices") or ())
-        yield section + one.name, default, meaning, str(bounds)
+        bounds = str(one.metadata.get("range") or "") or ", ".join(one.metadata.get("choices") or ())
+        yield section + one.name, default, meaning, bounds
 
 
 def _arguments(function):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fra_zoo.errors import FraZooError
 from fra_zoo.runtime.import_hook import import_after
+from fra_zoo.runtime.moved import install
 
 if TYPE_CHECKING:
     from fra_zoo.data import create_dataset, list_datasets
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from fra_zoo.fer import create_objective, list_augmentations, list_objectives
     from fra_zoo.hub import publish
     from fra_zoo.hub.convert import convert_checkpoint, method_from_checkpoint
-    from fra_zoo.hub.layout import list_layouts
     from fra_zoo.methods import create_method, list_methods, load_method
     from fra_zoo.models import create_model, list_models
+    from fra_zoo.models.layout import list_layouts
     from fra_zoo.predict import Embedder, Predictor, list_detectors
 
 __version__ = "0.1.0"
@@ -38,7 +39,7 @@ _HOMES = {
     "list_datasets": "fra_zoo.data",
     "list_detectors": "fra_zoo.predict",
     "list_evaluators": "fra_zoo.evaluate",
-    "list_layouts": "fra_zoo.hub.layout",
+    "list_layouts": "fra_zoo.models.layout",
     "list_methods": "fra_zoo.methods",
     "list_models": "fra_zoo.models",
     "list_objectives": "fra_zoo.fer",
@@ -83,4 +84,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
 
 
+install()  # names of before the packages were rearranged
 import_after("timm", "fra_zoo.models.zoo")  # which registers the names of the zoo with timm

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+_MOST = 30  # names that a line can show
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+# A user and a password before the host, whatever letters the password has; a port and a path are none.
+_LOGIN = re.compile(r"(?<=://)(?:[^\s/]*|[^\s/@:]*:(?!\d+/)\S*?)@")
+_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
+
+
+def redact(text: str) -> str:
+    """The same text without what opens a door: `***` for passwords and queries of addresses, and for the Hub's tokens.
+
+    Signed addresses carry their signature in the query, under a name that each storage chooses, so no query's values
+    are kept. A text without an address or a token stays as it is.
+    """
+    if "://" in text:
+        text = _ADDRESS.sub(lambda match: _redact_address(match[0]), text)
+    return _TOKEN.sub("hf_***", text) if "hf_" in text else text
+
+
+def _redact_address(address: str) -> str:
+    address, mark, query = _LOGIN.sub("***@", address).partition("?")
+    if not mark:
+        return address
+    names = [part.partition("=") for part in re.split("[&;]", query)]
+    return f"{address}?{'&'.join(f'{name}=***' if equals else '***' for name, equals, _ in names)}"
+
 
 class FraZooError(ValueError):
-    """Bad input. The message is one line: what is wrong, where, and the fix."""
+    """Bad input. The message is one line: what is wrong, where, and the fix; passwords and signatures are left out."""
 
-
-_MOST = 30  # names that a line can show
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redact(one) if isinstance(one, str) else one for one in args))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

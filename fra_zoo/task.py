@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fra_zoo.config.optim import OptimConfig
 from fra_zoo.layers.checkpointing import checkpoint_blocks
+from fra_zoo.runtime.moved import moved_method, take_old_overrides
 from fra_zoo.views.spec import ViewSpec
 
 Batch = dict[str, Any]
@@ -90,6 +91,12 @@ class Task(nn.Module):
             FraZooError: if the backbone, or the task's own way through it, cannot.
         """
         checkpoint_blocks(self.backbone)
+
+    recompute = moved_method("recompute", "enable_checkpointing")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        take_old_overrides(cls, {"recompute": "enable_checkpointing"})
 
     def prepare(self, batch: Batch, keys: Int[Tensor, " b"]) -> dict[str, Tensor]:
         """What the host adds to a batch before the forward: random masks, tokens of its `text`.

@@ -124,7 +124,9 @@ def test_the_site_lists_every_registered_name_with_its_options():
         for name in registry.list():
             _, _, rest = written.partition(f"\n### `{name}`\n\n")
             assert rest[:1].strip("#|\n"), f"{kind}: {name} is not described"
-    assert "| `regions` | `8` | number N of region queries; at least 2 and at most 4096 |" in written
+    assert (
+        "| `regions` | `8` | number of regions N that a face is divided into; at least 2 and at most 4096 |" in written
+    )
     assert "| `k` | `20` | kNN: neighbours that vote; at least 1 |" in written
     assert "| `classes` | `8` | 8, or 7 without contempt; at least 7 and at most 8 |" in written
     for kind in [name.removeprefix("list_") for name in fra_zoo.__all__ if name.startswith("list_")]:

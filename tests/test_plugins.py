@@ -190,7 +190,7 @@ PARTS = '''
     from fra_zoo.fer.augmentation import AUGMENTATIONS
     from fra_zoo.fer.objective import OBJECTIVES, Objective, ObjectiveConfig
     from fra_zoo.config.fields import option
-    from fra_zoo.hub.layout import register_layout, without_prefix
+    from fra_zoo.models.layout import register_layout, without_prefix
     from fra_zoo.predict.detectors import DETECTORS, Detection
     from fra_zoo.views.operation import OPERATIONS, Operation
     from fra_zoo.views.operations.normalize import Normalize
@@ -250,7 +250,7 @@ def test_a_package_of_others_brings_every_other_kind_of_part(install, again, tmp
     """An objective with its own augmentation and sampling, a step of a view, a detector, a layout of checkpoints."""
     from fra_zoo.fer.augmentation import AUGMENTATIONS
     from fra_zoo.fer.objective import OBJECTIVES
-    from fra_zoo.hub.layout import LAYOUTS
+    from fra_zoo.models.layout import LAYOUTS
     from fra_zoo.predict.detectors import DETECTORS
     from fra_zoo.views.operation import OPERATIONS
 

@@ -64,7 +64,12 @@ def test_errors_of_our_own_come_through():
 @pytest.mark.parametrize(
     ("name", "value", "error", "expected"),
     [
-        ("HTTP_PROXY", "http://me:secret@h:port", httpx.InvalidURL("Invalid port"), "HTTP_PROXY is 'http://…@h:port'"),
+        (
+            "HTTP_PROXY",
+            "http://me:secret@h:port",
+            httpx.InvalidURL("Invalid port"),
+            r"HTTP_PROXY is 'http://\*\*\*@h:port'",
+        ),
         ("all_proxy", "socks4://h:1", ValueError("Unknown scheme for proxy URL"), "all_proxy is .*socks5://HOST:PORT"),
         ("HF_TOKEN", "hf_\u00e4", UnicodeEncodeError("ascii", "x", 0, 1, "no"), r"token holds .*'\\xe4'.*HF_TOKEN"),
         ("HF_TOKEN", "hf_a\x07b", httpx.LocalProtocolError("Illegal header value"), "token holds"),

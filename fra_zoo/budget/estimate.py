@@ -26,17 +26,19 @@ class BudgetConfig(Options):
 
     method: MethodChoice = section(MethodChoice)
     backbone: BackboneConfig = section(BackboneConfig, name="resnet50")
-    image_size: int = option(224, "side of a view, pixels", SIDE)
-    images: float = option(3.3e6, "images in the dataset", at_least=1)
-    epochs: int | None = option(None, "default: the recipe's", COUNT)
-    batch_size: int | None = option(None, "over all GPUs; default: the recipe's", at_least=2)
-    gpus: int = option(1, "number of them", at_least=1, at_most=1_000_000)
-    gpu: str = option("a100", "of a published rate", choices=tuple(HARDWARE))
-    shard: bool = option(False, "weights split over the GPUs")
-    gradient_checkpointing: bool = option(False, "blocks are computed again going back, as in a run with it")
-    measure: bool = option(False, "time a few steps on this machine's device instead")
-    image_kb: float = option(17.0, "kilobytes of a stored image", POSITIVE)
-    price: float | None = option(None, "of a GPU for an hour, in your currency", WEIGHT)
+    image_size: int = option(224, "side of the images that the network sees, in pixels", SIDE)
+    images: float = option(3.3e6, "number of images in the dataset", at_least=1)
+    epochs: int | None = option(None, "number of passes over the images; by default the method's", COUNT)
+    batch_size: int | None = option(
+        None, "number of images in a step over all GPUs; by default the method's", at_least=2
+    )
+    gpus: int = option(1, "number of GPUs", at_least=1, at_most=1_000_000)
+    gpu: str = option("a100", "kind of GPU, one whose rate is published", choices=tuple(HARDWARE))
+    shard: bool = option(False, "split weights, gradients and optimizer state over the GPUs")
+    gradient_checkpointing: bool = option(False, "save memory and take longer, as in a run with this option")
+    measure: bool = option(False, "time a few steps on this machine's device instead of using a published rate")
+    image_kb: float = option(17.0, "size of a stored image, in kilobytes", POSITIVE)
+    price: float | None = option(None, "price of a GPU for an hour, in your currency", WEIGHT)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def read_yaml(file: Path) -> list[Given]:
         raise FraZooError(f"config: no such file: {display_path(file)}")
     try:
         content = yaml.safe_load(file.read_text("utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError, RecursionError) as error:
         raise FraZooError(f"config: {display_path(file)} is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
         raise FraZooError(f"config: {display_path(file)} must hold key: value lines")

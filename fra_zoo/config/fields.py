@@ -24,6 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 LARGEST_SEED = 2**32 - 1
 LARGEST_SIDE = 8192
+_MANY = 100  # an upper bound from here on only keeps typing errors out
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class Range:
         """Whether no bound is given."""
         return not str(self)
 
+    @property
+    def told(self) -> str:
+        """The bounds that a reader of `--help` cannot guess: a count is at least 1, and a share at most 1 anyway."""
+        low = self.at_least is not None and self.at_least > 1
+        high = self.at_most is not None and 1 < self.at_most < _MANY
+        return str(Range(self.at_least if low else None, None, self.at_most if high else None, self.below))
+
 
 SIDE = Range(at_least=8, at_most=LARGEST_SIDE)
 SEED = Range(at_least=0, at_most=LARGEST_SEED)
@@ -83,6 +91,7 @@ def option(
     choices: tuple[str, ...] = (),
     private: bool = False,
     place: bool = False,
+    named: bool = False,
     may_change: bool = False,
 ) -> Any:
     """A dataclass field that says what may stand in it.
@@ -94,6 +103,7 @@ def option(
         choices: the only values of a text.
         private: a path of this machine: it is never published.
         place: a name that others know, or a path of this machine, which then is not published.
+        named: like `place`, but of a path its last part, the name of the file or folder, is published.
         may_change: whether a run may go on with another value; it does not change the weights.
     """
     metadata = {
@@ -101,6 +111,7 @@ def option(
         "choices": choices,
         "private": private,
         "place": place,
+        "named": named,
         "may_change": may_change,
     }
     if help is not None:
@@ -116,12 +127,12 @@ class Options:
 
     def __post_init__(self) -> None:
         hints = type_hints(type(self))
-        for one in fields(self):
-            value = getattr(self, one.name)
-            check_number(one.name, value, hints[one.name], one.metadata.get("range"))
-            choices = one.metadata.get("choices")
+        for option in fields(self):
+            value = getattr(self, option.name)
+            check_number(option.name, value, hints[option.name], option.metadata.get("range"))
+            choices = option.metadata.get("choices")
             if choices and value is not None and value not in choices:
-                raise FraZooError(f"config: {one.name} '{value}' is unknown; {nearest(str(value), choices)}")
+                raise FraZooError(f"config: {option.name} '{value}' is unknown; {nearest(str(value), choices)}")
 
     @classmethod
     def defaults(cls, chosen: Mapping[str, str]) -> dict[str, Any]:
@@ -144,14 +155,14 @@ class Options:
 
 def places(config: type[Options]) -> list[str]:
     """Fields that hold a name that others know, or a path of this machine."""
-    return sorted(one.name for one in fields(config) if one.metadata.get("place"))
+    return sorted(option.name for option in fields(config) if option.metadata.get("place"))
 
 
-def default_of(one: Field[Any]) -> Any:
+def default_of(option: Field[Any]) -> Any:
     """A field's default, or None if it has none."""
-    if one.default is not MISSING:
-        return one.default
-    return one.default_factory() if one.default_factory is not MISSING else None
+    if option.default is not MISSING:
+        return option.default
+    return option.default_factory() if option.default_factory is not MISSING else None
 
 
 def number_kind(hint: Any) -> type | None:
@@ -179,13 +190,13 @@ def check_number(name: str, value: Any, hint: Any, range: Range | None = None) -
 def ranges(function: Callable[..., Any]) -> dict[str, tuple[Any, Range | None]]:
     """The type of each argument of a function and, where it is annotated with one, its range."""
     hints = typing.get_type_hints(function, include_extras=True)
-    found = {}
+    arguments = {}
     for name in inspect.signature(function).parameters:
         hint = hints.get(name, Any)
         notes = getattr(hint, "__metadata__", ())
         plain = hint.__origin__ if notes else hint
-        found[name] = (plain, next((note for note in notes if isinstance(note, Range)), None))
-    return found
+        arguments[name] = (plain, next((note for note in notes if isinstance(note, Range)), None))
+    return arguments
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:

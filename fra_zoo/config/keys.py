@@ -49,9 +49,9 @@ class Key:
         if isinstance(given, list) and not any(_container(kind) for kind in kinds):
             raise FraZooError(f"config: {written} takes one value, got {' '.join(map(str, given))}")
         for kind in kinds:
-            found = _fit(given, kind, written)
-            if found is not _NO:
-                return found
+            value = _fit(given, kind, written)
+            if value is not _NO:
+                return value
         kind = getattr(kinds[0], "__name__", str(kinds[0]))
         raise FraZooError(f"config: argument --{written}: invalid {kind} value: {given!r}")
 
@@ -63,17 +63,18 @@ def keys_of(kind: type[Options], chosen: Mapping[str, str]) -> list[Key]:
         kind: the configuration's dataclass.
         chosen: the part that each section of parts has.
     """
-    found = []
+    keys = []
     for field in fields(kind):
         hint = type_hints(kind)[field.name]
         if not is_section(field):
-            found.append(_key("", field, hint))
+            keys.append(_key("", field, hint))
             continue
-        found += [_key(field.name, one, type_hints(hint)[one.name]) for one in fields(hint) if one.name != ARGS]
+        inner_hints = type_hints(hint)
+        keys += [_key(field.name, inner, inner_hints[inner.name]) for inner in fields(hint) if inner.name != ARGS]
         if issubclass(hint, Part):
             own = hint.own_keys(chosen[field.name])
-            found += [Key(field.name, *one, own=True) for one in own or ()]
-    return found
+            keys += [Key(field.name, *option, own=True) for option in own or ()]
+    return keys
 
 
 class Names:
@@ -158,9 +159,9 @@ def _fit(given: Any, kind: Any, written: str) -> Any:
     if origin in (list, tuple):
         parts = given if isinstance(given, (list, tuple)) else _loaded(given, written)
         parts = parts if isinstance(parts, (list, tuple)) else [parts]
-        inner = [one for one in typing.get_args(kind) if one is not Ellipsis] or [Any]
-        found = [_fit(part, inner[min(place, len(inner) - 1)], written) for place, part in enumerate(parts)]
-        return _NO if any(part is _NO for part in found) else origin(found)
+        inner = [hint for hint in typing.get_args(kind) if hint is not Ellipsis] or [Any]
+        fitted = [_fit(part, inner[min(index, len(inner) - 1)], written) for index, part in enumerate(parts)]
+        return _NO if any(part is _NO for part in fitted) else origin(fitted)
     if kind is bool:
         return given if isinstance(given, bool) else _WORDS.get(str(given).lower(), _NO)
     if kind in (int, float) and not isinstance(given, bool):
@@ -178,7 +179,7 @@ def _mapping(given: Any, written: str) -> dict[str, Any]:
     value = _loaded(given, written) if isinstance(given, str) else given
     if not isinstance(value, dict):
         raise FraZooError(f"config: {written} must be a mapping such as {{output_stride: 16}}, got {given}")
-    empty = [key for key, one in value.items() if one is None]
+    empty = [key for key, inner in value.items() if inner is None]
     if empty and isinstance(given, str) and "null" not in given:
         raise FraZooError(
             f"config: {written} is not a mapping: '{empty[0]}' has no value; write it like {{output_stride: 16}}"
@@ -192,7 +193,7 @@ def _loaded(text: Any, written: str) -> Any:
         return text
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FraZooError(
             f"config: {written} is no YAML ({str(error).splitlines()[0]}); write it like {{output_stride: 16}}"
         ) from error

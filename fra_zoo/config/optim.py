@@ -21,30 +21,51 @@ class OptimConfig(Options):
     and a warm-up of `max_warmup_epochs` is cut to a tenth of it. See `resolved`.
     """
 
-    optimizer: str = option("adamw", "of timm and torch", choices=OPTIMIZERS)
-    lr: float | None = option(None, "peak learning rate; default: lr_per_256 * batch_size / 256", POSITIVE)
-    lr_per_256: float = option(1e-3, "peak learning rate of 256 samples a step", POSITIVE)
-    weight_decay: float = option(0.05, "of weights with more than one axis", WEIGHT)
-    weight_decay_end: float | None = option(
-        None, "weight decay at the end of the run, reached along a cosine; default: it does not change", WEIGHT
+    optimizer: str = option(
+        "adamw", "optimizer: LARS as in timm, or torch's AdamW, Adam or SGD with momentum 0.9", choices=OPTIMIZERS
     )
-    epochs: int = option(100, "passes over the faces", COUNT)
-    max_steps: int | None = option(None, "stop after this many steps, schedules unchanged", COUNT, may_change=True)
-    batch_size: int = option(256, "samples of a step, over all processes", COUNT)
-    gradient_accumulation_steps: int = option(1, "micro-batches in a step", COUNT)
-    schedule: str = option("cosine", "of the rate: cosine to min_lr, or step by milestones", choices=SCHEDULES)
+    lr: float | None = option(
+        None, "highest learning rate of the run; by default it is lr_per_256 times batch_size / 256", POSITIVE
+    )
+    lr_per_256: float = option(1e-3, "highest learning rate for a batch of 256, scaled with the batch size", POSITIVE)
+    weight_decay: float = option(0.05, "weight decay of matrices and filters; biases and norms have none", WEIGHT)
+    weight_decay_end: float | None = option(
+        None, "weight decay at the end of the run, reached along a cosine; by default it does not change", WEIGHT
+    )
+    epochs: int = option(100, "number of passes over the training faces", COUNT)
+    max_steps: int | None = option(
+        None, "stop after this many optimizer steps and leave the schedules as they are", COUNT, may_change=True
+    )
+    batch_size: int = option(256, "number of faces in an optimizer step, over all processes", COUNT)
+    gradient_accumulation_steps: int = option(
+        1, "number of smaller batches that a step is split into, to save memory", COUNT
+    )
+    schedule: str = option(
+        "cosine",
+        "course of the learning rate after the warm-up: a cosine down to min_lr, or steps at the milestones",
+        choices=SCHEDULES,
+    )
     milestones: tuple[tuple[float, float], ...] = option(
-        (), "of step: [share, factor] pairs; until that share of the run the rate is the factor times the peak"
+        (),
+        "for --schedule step: pairs [share of the run, factor]; up to that share the rate is lr times the factor, such "
+        "as [[0.5, 1.0], [1.0, 0.1]]",
     )
     warmup_epochs: float | None = option(
-        None, "linear rise of the rate; default: max_warmup_epochs, at most a tenth of the run", WEIGHT
+        None,
+        "epochs in which the learning rate rises linearly to its highest value; by default a tenth of the run, but no "
+        "more than max_warmup_epochs",
+        WEIGHT,
     )
-    max_warmup_epochs: float = option(0.0, "of a long run", WEIGHT)
-    warmup_from_zero: bool = option(False, "the first step's rate is 0, not one step's share of the peak")
-    min_lr: float = option(0.0, "where the cosine ends", WEIGHT)
-    min_lr_share: float = option(0.0, "the cosine ends no lower than this share of the peak", PROBABILITY)
-    betas: tuple[float, float] = option((0.9, 0.999), "of Adam and AdamW")
-    clip_grad: float = option(0.0, "largest norm of the whole gradient; 0 is off", WEIGHT)
+    max_warmup_epochs: float = option(0.0, "longest warm-up, in epochs, where warmup_epochs is not given", WEIGHT)
+    warmup_from_zero: bool = option(
+        False, "begin the warm-up with a learning rate of 0 instead of one step's share of lr"
+    )
+    min_lr: float = option(0.0, "learning rate at the end of the cosine", WEIGHT)
+    min_lr_share: float = option(
+        0.0, "learning rate at the end of the cosine as a share of lr; the larger of the two counts", PROBABILITY
+    )
+    betas: tuple[float, float] = option((0.9, 0.999), "the two decay rates of Adam's and AdamW's moving averages")
+    clip_grad: float = option(0.0, "largest norm of the whole gradient; a longer one is scaled down; 0 is off", WEIGHT)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,9 +79,9 @@ class OptimConfig(Options):
         if self.weight_decay_end is not None and self.weight_decay == 0:
             raise FraZooError("config: weight_decay_end needs a weight_decay above 0 to start from")
 
-    def replace(self, **said: Any) -> OptimConfig:
-        """The same recipe with what is said instead; None says nothing."""
-        return replace(self, **{name: value for name, value in said.items() if value is not None})
+    def replace(self, **given: Any) -> OptimConfig:
+        """The same recipe with the given values instead; None leaves a value as it is."""
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def resolved(self) -> OptimConfig:
         """The same with the rate and the warm-up that follow from the other numbers.

@@ -6,7 +6,8 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from dataclasses import field as dataclass_field
 from typing import Any, Generic, TypeVar, cast
 
 from fra_zoo.config.argv import Given, read_argv
@@ -14,8 +15,8 @@ from fra_zoo.config.fields import Options, default_of, type_hints
 from fra_zoo.config.help import help_text
 from fra_zoo.config.keys import ARGS, Key, Names, keys_of
 from fra_zoo.config.sections import Part, is_section
+from fra_zoo.config.serialize import public_value
 from fra_zoo.errors import FraZooError, nearest
-from fra_zoo.io.paths import HIDDEN, public
 
 C = TypeVar("C", bound=Options)
 
@@ -30,7 +31,7 @@ class Reading(Generic[C]):
     """
 
     config: C
-    given: dict[str, tuple[Key, Any]] = field(default_factory=dict)
+    given: dict[str, tuple[Key, Any]] = dataclass_field(default_factory=dict)
 
     def overrides(self, section: str) -> dict[str, Any]:
         """What was given of a section."""
@@ -38,11 +39,11 @@ class Reading(Generic[C]):
 
     def command(self) -> str:
         """What was given as a command line for others: what is private is `PATH`."""
-        told = []
+        words = []
         for written, (key, value) in self.given.items():
-            seen = HIDDEN if key.metadata.get("private") else public(value, place=bool(key.metadata.get("place")))
-            told += [f"--{written}", *map(_text, seen if isinstance(seen, (list, tuple)) else [seen])]
-        return shlex.join(told)
+            public = public_value(value, key.metadata)
+            words += [f"--{written}", *map(_text, public if isinstance(public, (list, tuple)) else [public])]
+        return shlex.join(words)
 
 
 def parse(kind: type[C], argv: Sequence[str]) -> C:
@@ -66,16 +67,16 @@ def read(kind: type[C], argv: Sequence[str]) -> Reading[C]:
     if wants_help:
         print(help_text(kind, keys, names, chosen, kind.defaults(chosen)))
         sys.exit(0)
-    found = _values(given, names)
-    order = {key.path: place for place, key in enumerate(keys)}
-    last = {key.section: place for place, key in enumerate(keys)}  # of keys that nobody lists
-    told = sorted(found.values(), key=lambda one: order.get(one[0].path, last[one[0].section]))
-    return Reading(_fill(kind, found, chosen), {names.short(key): (key, value) for key, value in told})
+    values = _values(given, names)
+    order = {key.path: index for index, key in enumerate(keys)}
+    last = {key.section: index for index, key in enumerate(keys)}  # of keys that nobody lists
+    in_order = sorted(values.values(), key=lambda pair: order.get(pair[0].path, last[pair[0].section]))
+    return Reading(_fill(kind, values, chosen), {names.short(key): (key, value) for key, value in in_order})
 
 
 def fill_options(kind: type[C], given: Mapping[str, Any]) -> C:
     """An options dataclass from keywords; an unknown one raises `FraZooError` with the nearest."""
-    known = {one.name for one in fields(kind)}
+    known = {field.name for field in fields(kind)}
     for name in given:
         if name not in known:
             raise FraZooError(f"unknown option '{name}'; {nearest(name, known)}")
@@ -84,45 +85,45 @@ def fill_options(kind: type[C], given: Mapping[str, Any]) -> C:
 
 def _open_sections(kind: type[Options], given: list[Given]) -> list[Given]:
     """Mappings that are given for a whole section, as keys of it."""
-    sections = {one.name for one in fields(kind) if is_section(one)}
-    found = []
+    sections = {field.name for field in fields(kind) if is_section(field)}
+    opened = []
     for key, value in given:
         if key in sections and isinstance(value, dict):
-            found += [Given(f"{key}.{name}", one) for name, one in value.items() if one is not None]
+            opened += [Given(f"{key}.{name}", inner) for name, inner in value.items() if inner is not None]
         else:
-            found.append(Given(key, value))
-    return found
+            opened.append(Given(key, value))
+    return opened
 
 
 def _chosen(kind: type[Options], given: list[Given]) -> dict[str, str]:
     """The name of the part that each section of parts has."""
-    found = {}
-    for one in fields(kind):
-        hint = type_hints(kind)[one.name]
-        if is_section(one) and issubclass(hint, Part):
-            said = [value for key, value in given if key in (one.name, f"{one.name}.name")]
-            found[one.name] = str(said[-1]) if said else default_of(one).name
-    return found
+    chosen = {}
+    for field in fields(kind):
+        hint = type_hints(kind)[field.name]
+        if is_section(field) and issubclass(hint, Part):
+            names = [value for key, value in given if key in (field.name, f"{field.name}.name")]
+            chosen[field.name] = str(names[-1]) if names else default_of(field).name
+    return chosen
 
 
 def _values(given: list[Given], names: Names) -> dict[str, tuple[Key, Any]]:
     """Each key that was given and its value, by the key's path; the last one wins."""
-    found: dict[str, tuple[Key, Any]] = {}
+    values: dict[str, tuple[Key, Any]] = {}
     for written, value in given:
         negated = names.alone.get(written[3:]) if written.startswith("no_") and value is True else None
         key = negated or names.find(written)
-        found[key.path] = (key, key.value(False if negated else value, written))
-    return found
+        values[key.path] = (key, key.value(False if negated else value, written))
+    return values
 
 
-def _fill(kind: type[C], found: dict[str, tuple[Key, Any]], chosen: Mapping[str, str]) -> C:
+def _fill(kind: type[C], given: dict[str, tuple[Key, Any]], chosen: Mapping[str, str]) -> C:
     """The configuration, section by section."""
-    sections = {one.name: type_hints(kind)[one.name] for one in fields(kind) if is_section(one)}
-    own_defaults = {one.name: default_of(one) for one in fields(kind) if is_section(one)}
+    sections = {field.name: type_hints(kind)[field.name] for field in fields(kind) if is_section(field)}
+    own_defaults = {field.name: default_of(field) for field in fields(kind) if is_section(field)}
     parts: dict[str, dict[str, Any]] = {name: {} for name in sections}
     args: dict[str, dict[str, Any]] = {name: {} for name in sections}
     top: dict[str, Any] = {}
-    for key, value in found.values():
+    for key, value in given.values():
         if not key.section:
             top[key.name] = value
         elif key.name == ARGS:
@@ -132,7 +133,7 @@ def _fill(kind: type[C], found: dict[str, tuple[Key, Any]], chosen: Mapping[str,
     defaults = kind.defaults(chosen)
     for name, section in sections.items():
         before = defaults.get(name) or own_defaults[name]
-        values = {one.name: getattr(before, one.name) for one in fields(section)}
+        values = {field.name: getattr(before, field.name) for field in fields(section)}
         values |= parts[name] | ({ARGS: args[name]} if args[name] else {})
         top[name] = section(**values)
     return kind(**top)

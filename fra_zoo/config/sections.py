@@ -17,9 +17,9 @@ def section(kind: type[Options], **defaults: Any) -> Any:
     return field(default_factory=lambda: kind(**defaults), metadata={"section": True})
 
 
-def is_section(one: Field[Any]) -> bool:
+def is_section(field: Field[Any]) -> bool:
     """Whether a field is made by `section`."""
-    return bool(one.metadata.get("section"))
+    return bool(field.metadata.get("section"))
 
 
 @dataclass
@@ -47,7 +47,8 @@ class Part(Options):
         kind = cls.config_of(name)
         if kind is None:
             return []
-        return [(one.name, type_hints(kind)[one.name], default_of(one), one.metadata) for one in fields(kind)]
+        hints = type_hints(kind)
+        return [(option.name, hints[option.name], default_of(option), option.metadata) for option in fields(kind)]
 
     @classmethod
     def documented(cls, name: str) -> Sequence[Any]:
@@ -64,7 +65,7 @@ def function_keys(function: Callable[..., Any], without: Iterable[str]) -> list[
     """A function's arguments, but for some, as `Part.own_keys` gives options."""
     parameters = inspect.signature(function).parameters
     return [
-        (name, hint, parameters[name].default, {"range": one})
-        for name, (hint, one) in ranges(function).items()
+        (name, hint, parameters[name].default, {"range": range})
+        for name, (hint, range) in ranges(function).items()
         if name not in without
     ]

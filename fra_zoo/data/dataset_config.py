@@ -16,8 +16,10 @@ _COMMON = ("split", "root", "streaming")
 class DatasetConfig(Part):
     """A registered dataset."""
 
-    name: str = option("synthetic-faces", "registered dataset")
-    root: str | None = option(None, "folder, file or Hub name of the dataset", private=True, may_change=True)
+    name: str = option("synthetic-faces", "dataset (see `fra-zoo list datasets`)")
+    root: str | None = option(
+        None, "folder, file, address or name on the Hub where the dataset is", private=True, may_change=True
+    )
 
     @classmethod
     def own_keys(cls, name: str) -> list[OwnKey]:

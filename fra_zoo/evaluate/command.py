@@ -129,7 +129,7 @@ class _Candidates:
     def __init__(self, config: EvaluateConfig) -> None:
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        plain: Any = config.model.build()
+        plain: Any = config.model.build(image_size=config.image_size)
         require_finite(plain.state_dict(), f"model '{display_path(config.model.name)}'")
         self.plain = plain.to(self.device, memory_format=torch.channels_last).eval()
         self.view = eval_view_of(plain, config.image_size)

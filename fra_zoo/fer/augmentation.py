@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fra_zoo.registry import Registry
+from fra_zoo.runtime.moved import moved_members
 from fra_zoo.views.spec import ViewSpec
 
 AUGMENTATIONS: Registry[Callable[[int], ViewSpec]] = Registry("augmentation", "fra_zoo.fer.augmentations")
@@ -18,3 +19,6 @@ def list_augmentations(pattern: str = "*") -> list[str]:
         ['ferplus', 'fra']
     """
     return AUGMENTATIONS.list(pattern)
+
+
+__getattr__ = moved_members(__name__)

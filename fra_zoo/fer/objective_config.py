@@ -15,7 +15,7 @@ from fra_zoo.fer.objective import OBJECTIVES
 class ObjectiveChoice(Part):
     """A registered objective with its options."""
 
-    name: str = option("majority", "registered objective")
+    name: str = option("majority", "objective to train with (see `fra-zoo list objectives`)")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -27,17 +27,26 @@ class Tuning(Options):
         weight_decay_exclude_1d: no weight decay on norms and biases, as in timm; the FRA protocol has it on all.
     """
 
-    linear: bool = option(False, "train the classifier alone")
-    augmentation: str | None = option(None, "a registered one (fra-zoo list augmentations); default: the objective's")
-    mixup: float = option(0.0, "alpha of mixup: faces are blended in pairs; 0 is off, 0.2 is usual", WEIGHT)
-    layer_decay: float = option(1.0, "factor of the rate from each layer to the one below; 1 is off", SHARE)
+    linear: bool = option(False, "train the classifier alone and leave the backbone as it is")
+    augmentation: str | None = option(
+        None, "name of an augmentation (see `fra-zoo list augmentations`); by default the objective's"
+    )
+    mixup: float = option(
+        0.0, "alpha of mixup, which blends faces and their losses in pairs; 0 is off, 0.2 is usual", WEIGHT
+    )
+    layer_decay: float = option(1.0, "factor of the learning rate from each layer to the one below it; 1 is off", SHARE)
     model_ema_decay: float = option(
-        0.0, "share of the weights' moving average that a step keeps; 0 is off, 0.999 is usual", at_least=0, below=1
+        0.0,
+        "share of the moving average of the weights that a step keeps; 0 is off, 0.999 is usual",
+        at_least=0,
+        below=1,
+    )
+    weight_decay_exclude_1d: bool = option(
+        True, "leave norms and biases out of the weight decay; the fra protocol does not"
     )
     logit_adjustment: float = option(
-        0.0, "strength of logit adjustment in the loss: 0 is off, 1 trains for an even mixture of classes", WEIGHT
+        0.0, "strength of logit adjustment in the loss; 0 is off, 1 trains for an even mixture of classes", WEIGHT
     )
-    weight_decay_exclude_1d: bool = option(True, "no weight decay on norms and biases (FRA protocol: false)")
 
     def refuse_all(self, objective: str, why: str) -> None:
         """Raise `FraZooError` if any option is given that the objective has no place for."""

@@ -200,6 +200,8 @@ def _training(facts: RunFacts) -> str:
     run = training.get("run", {})
     data = facts.section("dataset").get("name") or facts.results.get("dataset") or "unknown"
     lines = ["## Training", "", f"- data: {data}, licence: {facts.license}"]
+    if "init" in training:
+        lines.append(f"- started from: {training['init']}")
     if run:
         lines += [
             f"- command: `{run['command']}`",

@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ import timm
 from huggingface_hub import HfApi
 
 from fra_zoo.config.fields import places
-from fra_zoo.errors import FraZooError
+from fra_zoo.errors import FraZooError, redact
 from fra_zoo.evaluate.record import PICTURE
 from fra_zoo.hub.card import PICTURES, write_card
 from fra_zoo.hub.half import halve
 from fra_zoo.hub.run_facts import MONITORED, read_facts
 from fra_zoo.hub.some_heads import keep_heads
+from fra_zoo.io.diagnosis import read_text
 from fra_zoo.io.files import RESULTS, TRAINING, read_mapping
 from fra_zoo.io.paths import display_path, is_place, user_path
 from fra_zoo.io.remote import PREFIX, fetch, hub_errors
@@ -31,8 +32,12 @@ from fra_zoo.io.weights import CONFIG, HEADS, HEADS_CONFIG, WEIGHTS, export_fold
 from fra_zoo.methods import load_method
 from fra_zoo.methods.parts.method import METHODS
 from fra_zoo.models import create_model
+from fra_zoo.models.config_file import read_model_config
 from fra_zoo.models.finite import require_finite, require_finite_answer
 from fra_zoo.models.zoo import BUNDLED
+
+# Files of a run or an export that are read for publishing.
+_PUBLISHED = {CONFIG, WEIGHTS, HEADS, HEADS_CONFIG, TRAINING, RESULTS, "run.json", "metrics.jsonl", *PICTURES}
 
 
 def publish(
@@ -78,10 +83,10 @@ def publish(
 
 def publish_bundled(organisation: str, *, private: bool = False, dry_run: bool = False) -> list[str]:
     """Publish every set of weights that comes with the package as `ORG/NAME.TAG`; see `publish`."""
-    found = [one.folder for tags in BUNDLED.values() for one in tags.values()]
-    if not found:
+    folders = [weights.folder for tags in BUNDLED.values() for weights in tags.values()]
+    if not folders:
         raise FraZooError("no weights come with the package yet; publish a run: fra-zoo publish RUN --repo ORG/NAME")
-    return [publish(one, f"{organisation}/{one.name}", private=private, dry_run=dry_run) for one in found]
+    return [publish(folder, f"{organisation}/{folder.name}", private=private, dry_run=dry_run) for folder in folders]
 
 
 def stage(
@@ -90,6 +95,7 @@ def stage(
     """Write what will be published to `folder`, and load it the ways that people will."""
     run = user_path(source, "the run or export")
     export = export_folder(run)
+    _refuse_links(run, export)
     for name in (CONFIG, WEIGHTS):
         if not (export / name).is_file():
             raise FraZooError(
@@ -105,10 +111,13 @@ def stage(
     if (export / HEADS_CONFIG).is_file():
         _refuse_places(export / HEADS_CONFIG)
     facts = read_facts(run, folder)
-    drawn = [one[PICTURE] for one in facts.measured.values() if PICTURE in one]
-    for name in (RESULTS, *PICTURES, *drawn):
+    drawn = [_picture_of(numbers, run) for numbers in facts.measured.values() if PICTURE in numbers]
+    _refuse_links(run, export, drawn)
+    for name in (*PICTURES, *drawn):
         if (run / name).is_file():
             shutil.copyfile(run / name, folder / name)
+    if (run / RESULTS).is_file():
+        (folder / RESULTS).write_bytes(redact(read_text(run / RESULTS)).encode())
     training = facts.training | ({MONITORED: facts.monitored} if facts.monitored else {})
     (folder / TRAINING).write_text(json.dumps(_readable(training), indent=2) + "\n")
     _check(folder)
@@ -116,11 +125,38 @@ def stage(
     _hold_no_path(folder, run)
 
 
+def _refuse_links(run: Path, export: Path, names: Iterable[str] = ()) -> None:
+    """A run from somebody else may link to any file of this machine; none of what is read for publishing may.
+
+    Args:
+        names: of more files of the run.
+    """
+    files = [folder / name for folder in {run, export} for name in sorted(_PUBLISHED)]
+    for file in (*([export] if export != run else []), *files, *(run / name for name in names)):
+        if file.is_symlink() or (file != export and file.exists() and not file.is_file()):
+            raise FraZooError(
+                f"{display_path(file)} is a link or no file, and publishing follows no links; put the file itself "
+                "there, or take it out"
+            )
+
+
+def _picture_of(numbers: Mapping[str, Any], run: Path) -> str:
+    """The name of an evaluator's picture in the run folder; a path that leads elsewhere is refused."""
+    name = numbers[PICTURE]
+    plain = isinstance(name, str) and re.fullmatch(r"[\w-][\w.-]*\.(png|webp|jpe?g|svg)", name, re.IGNORECASE)
+    if not plain:
+        raise FraZooError(
+            f"{RESULTS} of {display_path(run)} names the picture {str(name)[:100]!r}, which is no picture in the run "
+            "folder; take it out"
+        )
+    return name
+
+
 def _refuse_places(heads: Path) -> None:
     """Others cannot load a method whose tokenizer or codebook lies on this machine."""
     about = read_mapping(heads)
-    for name in places(METHODS.get(about["method"]).Config):
-        value = str(about["options"].get(name, ""))
+    for name in places(METHODS.get(str(about.get("method"))).Config):
+        value = str((about.get("options") or {}).get(name, ""))
         if is_place(value, place=True):
             raise FraZooError(
                 f"{display_path(heads)}: {name} {display_path(value)} is a folder of this machine, which others do not "
@@ -130,33 +166,32 @@ def _refuse_places(heads: Path) -> None:
 
 def _hold_no_path(folder: Path, run: Path) -> None:
     """Nothing that is published says where it lay: neither the home folder nor the run's."""
-    homes = {str(place) for place in (Path.home(), run.resolve()) if len(place.parts) > 1}
+    homes = {str(path) for path in (Path.home(), run.resolve()) if len(path.parts) > 1}
     for file in sorted(folder.iterdir()):
         if file.suffix not in (".json", ".md"):
             continue
-        found = next(
-            (home for home in sorted(homes) if re.search(re.escape(home) + r"(?![\w-])", file.read_text())), None
-        )
-        if found is not None:
+        text = file.read_text()
+        named = next((home for home in sorted(homes) if re.search(re.escape(home) + r"(?![\w-])", text)), None)
+        if named is not None:
             raise FraZooError(
-                f"{file.name} of {display_path(run)} names the folder {found} of this machine, which is not published; "
+                f"{file.name} of {display_path(run)} names the folder {named} of this machine, which is not published; "
                 "run its command again with --resume auto, which writes it again, or take the path out"
             )
 
 
 def _readable(value: Any) -> Any:
-    """The same with every name in it as people can read it (see `shown`)."""
+    """The same with every text in it as people can read it (see `display_path`), without passwords of addresses."""
     if isinstance(value, dict):
-        return {_readable(key): _readable(one) for key, one in value.items()}
+        return {_readable(key): _readable(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_readable(one) for one in value]
+        return [_readable(inner) for inner in value]
     return display_path(value) if isinstance(value, str) else value
 
 
 def _check(folder: Path) -> None:
     """The weights fit the architecture, and the heads their method; all are finite, and so is an answer."""
-    config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
-    if "num_classes" in config.get("model_args", {}):
+    config = read_model_config(folder / CONFIG)
+    if "num_classes" in (config.get("model_args") or {}):
         raise FraZooError(f"{folder}/{CONFIG} has model_args.num_classes, on which transformers fails; export it again")
     require_finite(read_safetensors(folder / WEIGHTS), WEIGHTS)
     try:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fra_zoo.errors import FraZooError
 from fra_zoo.evaluate.record import MEASURED
 from fra_zoo.evaluate.watching import panel_of
 from fra_zoo.io.files import RESULTS, TRAINING, read_mapping, read_rows
-from fra_zoo.io.paths import public
+from fra_zoo.io.paths import public, redacted
 from fra_zoo.io.weights import CONFIG, HEADS_CONFIG
 
 MONITORED = "monitored"  # of training.json in a published folder, which has no metrics.jsonl
@@ -46,7 +48,10 @@ class RunFacts:
     @property
     def measured(self) -> dict[str, dict[str, Any]]:
         """What evaluators found after the training, by their names; see `fra_zoo.hub.measured`."""
-        return self.results.get(MEASURED, {})
+        measured = self.results.get(MEASURED, {})
+        if not isinstance(measured, Mapping) or not all(isinstance(numbers, Mapping) for numbers in measured.values()):
+            raise FraZooError(f"{RESULTS}: '{MEASURED}' must hold numbers by evaluator; copy the file again")
+        return dict(measured)  # type: ignore[return-value]
 
     @property
     def license(self) -> str:
@@ -64,15 +69,24 @@ def read_facts(run: Path, export: Path) -> RunFacts:
     monitored = training.pop(MONITORED, {})
     about = _mapping(run / "run.json")
     if "command" in about:
-        about["command"] = shlex.join(map(_for_others, shlex.split(about["command"])))
+        about["command"] = _command_for_others(str(about["command"]))
     training |= {"run": about} if about else {}
     return RunFacts(
         _mapping(export / CONFIG),
-        training,
-        _mapping(run / RESULTS),
+        redacted(training),
+        redacted(_mapping(run / RESULTS)),
         _monitored(run) or monitored,
         _mapping(export / HEADS_CONFIG),
     )
+
+
+def _command_for_others(command: str) -> str:
+    """A command without the paths of this machine and without passwords."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a quote that nobody closed
+        words = command.split()
+    return shlex.join(map(_for_others, words))
 
 
 def _for_others(word: str) -> str:

@@ -55,7 +55,7 @@ def read_json(file: str | Path) -> dict[str, Any]:
     text = read_text(file)
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         what = "is empty" if not text.strip() else f"is no whole JSON ({error})"
         raise FraZooError(f"{display_path(file)} {what}; write or copy it again") from error
     if not isinstance(content, dict):

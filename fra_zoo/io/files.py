@@ -78,7 +78,7 @@ def read_mapping(file: Path) -> dict[str, Any]:
     text = read_text(file)
     try:
         content = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FraZooError(f"{display_path(file)} is damaged ({reason}); copy it again") from error
     if not isinstance(content, dict):

@@ -15,6 +15,8 @@ from huggingface_hub import constants, get_token
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 
+from fra_zoo.errors import redact
+
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error, what caused it, what caused that, and so on."""
@@ -142,8 +144,13 @@ def _proxy_variables() -> dict[str, str]:
 
 def proxies() -> str:
     """The proxies that are set, for a message."""
-    masked = (f"{name}={re.sub(r'//[^/@]*@', '//…@', value)}" for name, value in _proxy_variables().items())
-    return " and ".join(masked) or "that of the system's settings"
+    shown = (f"{name}={_without_login(value)}" for name, value in _proxy_variables().items())
+    return " and ".join(shown) or "that of the system's settings"
+
+
+def _without_login(proxy: str) -> str:
+    """A proxy as it may be shown; it may be written without http:// before it."""
+    return redact(proxy) if "://" in proxy else redact(f"http://{proxy}").removeprefix("http://")
 
 
 def _proxy_of(url: str) -> str | None:
@@ -161,8 +168,8 @@ def _proxy_fault() -> str | None:
         parts = _address(value if "://" in value else f"http://{value}")
         known = parts is not None and parts.scheme in ("http", "https", "socks5", "socks5h") and parts.hostname
         if not known:
-            masked = re.sub(r"//[^/@]*@", "//…@", value)
             socks = parts is not None and parts.scheme.startswith("socks")
             form = "socks5://HOST:PORT" if socks else "http://HOST:PORT"
-            return f"the proxy in {name} is '{masked}', which cannot be used: write it as {form}, or unset it"
+            shown = _without_login(value)
+            return f"the proxy in {name} is '{shown}', which cannot be used: write it as {form}, or unset it"
     return None

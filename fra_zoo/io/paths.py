@@ -1,4 +1,4 @@
-"""Paths as people write them: the one place that turns words into places on disk."""
+"""Paths as people write them: the only module that makes paths on disk of texts, and names for others of paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fra_zoo.errors import FraZooError
+from fra_zoo.errors import FraZooError, redact
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BYTE = re.compile(rb"\\x([0189a-f][0-9a-f]|7f)")  # as `display_path` writes it
@@ -41,7 +41,7 @@ def user_path(path: str | os.PathLike[str], what: str = "path") -> Path:
 
 
 def output_file(path: str | os.PathLike[str], what: str = "output") -> Path:
-    """A place for a file, tried before the work that fills it; missing folders above it are made.
+    """The path of a file to write, tried before the work that fills it; missing folders above it are made.
 
     Raises:
         FraZooError: if the file could not be written there.
@@ -52,10 +52,10 @@ def output_file(path: str | os.PathLike[str], what: str = "output") -> Path:
         if file.is_dir():
             raise FraZooError(f"{what} {display_path(file)} is a folder; give a file in it")
         if file.exists() and not os.access(file, os.W_OK):
-            raise FraZooError(f"{what} {display_path(file)} may not be written; give another place")
+            raise FraZooError(f"{what} {display_path(file)} may not be written; give another path")
     except OSError as error:  # such as a name that is too long
         raise FraZooError(
-            f"{what} {display_path(file)} cannot be made ({error.strerror}); give another place"
+            f"{what} {display_path(file)} cannot be made ({error.strerror}); give another path"
         ) from error
     return file
 
@@ -71,20 +71,22 @@ def output_folder(path: str | os.PathLike[str], what: str = "output") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FraZooError(
-            f"{what} {display_path(folder)} cannot be made ({error.strerror}); give another place"
+            f"{what} {display_path(folder)} cannot be made ({error.strerror}); give another path"
         ) from error
     try:
         # For root every folder seems to be open, but some file systems take no file from anyone.
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        why = f"{what} {display_path(folder)} may not be written ({error.strerror}); give another place"
+        why = f"{what} {display_path(folder)} may not be written ({error.strerror}); give another path"
         raise FraZooError(why) from error
 
 
 def display_path(path: str | os.PathLike[str]) -> str:
-    """A path for people and tables: bytes that are no UTF-8, and control characters, appear as `\\xe9`."""
-    return _CONTROL.sub(lambda letter: f"\\x{ord(letter[0]):02x}", displayable(os.fspath(path)))
+    """A path for people and tables: bytes that are no UTF-8, and control characters, appear as `\\xe9`,
+    passwords of an address as `***`.
+    """
+    return redact(_CONTROL.sub(lambda letter: f"\\x{ord(letter[0]):02x}", displayable(os.fspath(path))))
 
 
 def displayable(text: str) -> str:
@@ -117,8 +119,34 @@ def is_place(text: str, *, place: bool = False) -> bool:
         return False
 
 
+def public_name(text: str) -> str:
+    """What others may know of a name or path: a name as it is, of a path its last part alone.
+
+    An export in a run folder has the run's name.
+    """
+    if text.startswith("hf-hub:"):
+        return redact(text)
+    if "://" in text:
+        text = re.split(r"[?#]", text)[0]
+    parts = [part for part in re.split(r"[\\/]", text.removeprefix(_LOCAL)) if part]
+    if len(parts) > 1 and parts[-1] == "export":
+        parts.pop()
+    return HIDDEN if not parts or parts[-1] in (".", "..", "~") else display_path(parts[-1])
+
+
+def redacted(value: Any) -> Any:
+    """`redact` of every text in a value: a text, or a mapping or list of values; others as they are."""
+    if isinstance(value, Mapping):
+        return {redacted(key): redacted(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redacted(inner) for inner in value]
+    return redact(value) if isinstance(value, str) else value
+
+
 def public(value: Any, *, place: bool = False) -> Any:
-    """The same value with `PATH` in the place of each path of this machine; a JSON object in a text is looked through.
+    """The same value with `PATH` instead of each path of this machine; a JSON object in a text is looked through.
+
+    Addresses stay, without their passwords and signatures.
 
     Args:
         value: of a configuration: a text, a number, a list or a mapping.
@@ -127,16 +155,16 @@ def public(value: Any, *, place: bool = False) -> Any:
     if isinstance(value, os.PathLike):
         return HIDDEN
     if isinstance(value, Mapping):
-        return {public(key): public(one, place=place) for key, one in value.items()}
+        return {public(key): public(inner, place=place) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [public(one, place=place) for one in value]
+        return [public(inner, place=place) for inner in value]
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("{"):
         try:
             return json.dumps(public(json.loads(value)))
-        except ValueError:
-            return value
+        except (ValueError, RecursionError):
+            return redact(value)
     if not is_place(value, place=place):
-        return value
+        return redact(value)
     return f"{_LOCAL}{HIDDEN}" if value.startswith(_LOCAL) else HIDDEN

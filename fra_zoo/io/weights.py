@@ -21,6 +21,10 @@ from fra_zoo.io.paths import display_path
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 HEADS, HEADS_CONFIG = "heads.safetensors", "heads.json"
 LEFT_OUT = "left_out"  # in heads.json: heads of the method that were not published
+# Entries of a saved mapping that hold its tensors; where a file has several, the first of them is read.
+_STATES = ("state_dict", "model_state_dict", "model", "module", "teacher", "net", "network", "backbone", "encoder")
+# Parts of names that DataParallel, torch.compile, FSDP, activation checkpointing and Lightning Fabric put in.
+_WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
 
 
 def export_folder(path: str | Path) -> Path:
@@ -52,22 +56,70 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     """Tensors of a published checkpoint: safetensors, or a pickle read with `weights_only`, so that no code runs.
 
-    A wrapping `state_dict`, `model` or `teacher` entry is opened; what is no tensor is left out.
+    Wrapping entries such as `state_dict` or `model` are opened, one in another too; what is no tensor is left out, and
+    so are the parts of names that wrappers of a model put in, such as `module.` and `_orig_mod.`.
+
+    Raises:
+        FraZooError: if the file cannot be read safely, or holds no tensors by name.
     """
     path = Path(path)
     if not path.is_file() or not _is_pickle(path):
-        return read_safetensors(path)
+        return without_wrappers(read_safetensors(path), path)
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):  # MAE's and others' options: values and no code
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise FraZooError(f"{display_path(path)} {_unsafe(error)}") from error
-    for wrapper in ("state_dict", "model", "teacher"):
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
+    content = _opened(content)
     if not isinstance(content, Mapping):
-        raise FraZooError(f"{path} holds a {type(content).__name__}, not a state dict")
-    return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+        raise FraZooError(f"{display_path(path)} holds a {type(content).__name__}, not a state dict")
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    return without_wrappers(tensors, path)
+
+
+def without_wrappers(state: Mapping[str, Tensor], where: str | Path) -> dict[str, Tensor]:
+    """Tensors under the names that they have without `module.`, `_orig_mod.` and the like, wherever these stand.
+
+    Raises:
+        FraZooError: if two tensors that differ come to the same name.
+    """
+    clean: dict[str, Tensor] = {}
+    for name, value in state.items():
+        short = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+        if short in clean and not same_tensor(clean[short], value):
+            raise FraZooError(
+                f"{display_path(where)} holds {short} twice with other values, with and without what a wrapper puts "
+                f"into names ({name}); save the state dict of one of the two models alone"
+            )
+        clean[short] = value
+    return clean
+
+
+def same_tensor(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same type, shape and values."""
+    return one.dtype == other.dtype and torch.equal(one, other)
+
+
+def _opened(content: Any) -> Any:
+    """The mapping of tensors within the entries that a training script wraps around it."""
+    while isinstance(content, Mapping):
+        inner = [name for name in _STATES if _holds_state(content.get(name))]
+        if not inner and not _has_tensors(content):
+            others = [name for name, value in content.items() if "optim" not in str(name) and _holds_state(value)]
+            inner = others if len(others) == 1 else []
+        if not inner:
+            break
+        content = content[inner[0]]
+    return content
+
+
+def _holds_state(value: Any) -> bool:
+    """Whether this is a mapping of tensors by name, or has such a mapping as one of its usual entries."""
+    return isinstance(value, Mapping) and (_has_tensors(value) or any(_holds_state(value.get(one)) for one in _STATES))
+
+
+def _has_tensors(content: Mapping[Any, Any]) -> bool:
+    return any(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
 
 
 def _unsafe(error: Exception) -> str:

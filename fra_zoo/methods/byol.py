@@ -24,8 +24,10 @@ class BYOLConfig(MomentumConfig):
     """Options of BYOL.
 
     Attributes:
-        ema_momentum: 0.99 goes with the recipe's 100 epochs, as with the paper's 300; 1000 epochs have 0.996.
-        hidden_dim, dim: hidden and output width of projector and predictor.
+        ema_momentum: share of its old weights that the target network keeps in each step; 0.99 goes with runs of 100 to
+            300 epochs, 0.996 with the paper's 1000.
+        hidden_dim: hidden width of the projector and the predictor.
+        dim: output width of the projector and the predictor.
     """
 
     ema_momentum: float = option(0.99, range=PROBABILITY)

@@ -37,18 +37,19 @@ class DINOConfig(MomentumConfig):
     """Options of DINO.
 
     Attributes:
-        crop_min: smallest area of a global crop, and largest of a local one, as a share of the face.
-        local_crops: small views that the student alone sees.
-        local_min: smallest area of a local crop, as a share of the face.
-        local_size: side of the local crops, pixels; by default the multiple of 16 next to 3/7 of the views'.
-        prototypes: K, what a face is told apart into.
-        hidden_dim, dim: hidden and output width of the head before the prototypes.
-        temperature: of the student.
-        teacher_temperature: of the teacher, after its warm-up.
-        teacher_start: where the warm-up begins.
-        teacher_warmup: its length, as a share of the run.
-        center_momentum: share of the old centre that a step keeps.
-        freeze_epochs: epochs at the start in which the prototypes stay as they are.
+        crop_min: smallest area of a global crop and largest area of a local crop, as a share of the image's area.
+        local_crops: number of small crops that only the student sees.
+        local_min: smallest area of a local crop, as a share of the image's area.
+        local_size: side of the local crops, in pixels; by default 3/7 of image_size, rounded to a multiple of 16.
+        prototypes: number of outputs K over which student and teacher are compared.
+        hidden_dim: hidden width of the projection head.
+        dim: output width of the projection head, before the prototypes.
+        temperature: temperature of the student's softmax.
+        teacher_temperature: temperature of the teacher's softmax after its warm-up.
+        teacher_start: temperature of the teacher's softmax at the start.
+        teacher_warmup: length of the warm-up of the teacher's temperature, as a share of the run.
+        center_momentum: share of the old centre of the teacher's outputs that each step keeps.
+        freeze_epochs: number of epochs at the start in which the prototypes are not trained.
     """
 
     crop_min: float = option(0.4, range=SHARE)

@@ -44,15 +44,17 @@ class FaRLConfig(MethodConfig):
     """Options of FaRL.
 
     Attributes:
-        dim: width of the common space of images and texts.
-        text_width, text_layers, text_heads: of the text tower; the defaults are those of CLIP ViT-B/16.
-        tokenizer: `bytes`, or a CLIP tokenizer's name on the Hub or folder.
-        mim_target: `pixels` (normalised per patch) or `codebook` (DALL-E's tokens).
-        codebook: where the codebook is: a name on the Hub, or a folder.
-        mim_layers: transformer blocks over the masked image, after the image tower.
-        mim_weight: of masked image modelling beside the contrast.
-        mask_ratio: share of the patches that is masked.
-        crop_min: smallest area of the crop, as a share of the face.
+        dim: width of the embeddings of images and texts that are compared.
+        text_width: width of the text transformer; the default is CLIP ViT-B/16's.
+        text_layers: number of blocks of the text transformer; the default is CLIP ViT-B/16's.
+        text_heads: number of attention heads of the text transformer; the default is CLIP ViT-B/16's.
+        tokenizer: `bytes`, which needs no files, or a CLIP tokenizer: its name on the Hub or its folder.
+        mim_target: what is predicted at masked patches: their normalised pixels, or the tokens of DALL-E's codebook.
+        codebook: codebook for `--mim_target codebook`: its name on the Hub or its folder.
+        mim_layers: number of transformer blocks after the backbone that predict the masked patches.
+        mim_weight: weight of masked image modelling in the loss, where the contrast of images and texts has 1.
+        mask_ratio: share of the patches that is masked out.
+        crop_min: smallest area of a random crop, as a share of the image's area.
     """
 
     dim: int = option(512, range=WIDTH)

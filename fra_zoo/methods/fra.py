@@ -49,25 +49,29 @@ class FRAConfig(MomentumConfig):
     """Options of FRA.
 
     Attributes:
-        regions: number N of region queries.
-        dim: output width of projectors and predictors, and width of the decoder.
-        hidden_dim: hidden width of the whole face's projector and predictor.
-        local_hidden_dim: hidden width of those of pixels and regions, which run on many rows a face; by default the
-            smaller of `hidden_dim` and 512 (published code: `hidden_dim`).
-        decoder_layers, decoder_heads, dropout: of the region decoder.
-        beta: sharpness of the heatmaps, `softmax(beta * s)`.
-        global_weight: share of the whole face in the consistency loss (lambda_c).
-        relation_weight: weight of the semantic relation loss.
-        tie_views: compare a pixel with the target's assignment of the *other* view at the same place of the face, so
-            that a region has to follow the face; False compares with the same view, as published.
-        student_temperature, teacher_temperature: of the assignments in that loss.
-        balance: over which pixels all regions are used alike: those of each `face`, or of the `batch`, as published.
-        balance_teacher: Sinkhorn iterations on the target's assignments; 0 is off.
-        mean_entropy_weight: weight of the pull towards using all regions alike.
-        uniformity_weight: weight of the push between different regions of a face (published code: 0.02).
-        share_queries: one set of mask embeddings for the whole batch, their mean, instead of one for each face.
-        spread_queries: start the regions apart (see `RegionDecoder`); not so published.
-        decay_norms: weight decay and LARS adaptation for the heads' norm weights too, as published.
+        regions: number of regions N that a face is divided into.
+        dim: output width of the projectors and predictors, and width of the region decoder.
+        hidden_dim: hidden width of the projector and predictor of the whole face.
+        local_hidden_dim: hidden width of the projectors and predictors of pixels and regions, which run many times a
+            face; by default hidden_dim, but no more than 512 (published code: hidden_dim).
+        decoder_layers: number of layers of the region decoder.
+        decoder_heads: number of attention heads of the region decoder.
+        dropout: dropout in the region decoder.
+        beta: sharpness of the regions' heatmaps, `softmax(beta * similarity)`.
+        global_weight: share of the whole face in the consistency loss (lambda_c); the rest is the regions'.
+        relation_weight: weight of the semantic relation loss, which compares pixels with regions.
+        tie_views: in the relation loss, compare a pixel with the target's assignment at the same point of the face in
+            the *other* view, so that regions follow the face; false compares within a view, as published.
+        student_temperature: temperature of the online network's assignments in the relation loss.
+        teacher_temperature: temperature of the target network's assignments in the relation loss.
+        balance: whether all regions are used equally over the pixels of each face, or over those of the batch, as
+            published.
+        balance_teacher: number of Sinkhorn iterations that balance the target's assignments; 0 is off.
+        mean_entropy_weight: weight of the loss that pulls towards using all regions equally.
+        uniformity_weight: weight of the loss that pushes different regions of a face apart (published code: 0.02).
+        share_queries: use the batch's mean of the regions' mask embeddings for every face.
+        spread_queries: initialise the regions far from each other; the published code does not.
+        decay_norms: apply weight decay and LARS adaptation to the norms of the heads too, as the published code does.
     """
 
     regions: int = option(8, at_least=2, at_most=4096)

@@ -39,10 +39,12 @@ class MAEConfig(MethodConfig):
     """Options of MAE.
 
     Attributes:
-        mask_ratio: share of the patches that is hidden.
-        decoder_dim, decoder_depth, decoder_heads: of the decoder.
-        norm_pix_loss: whether each patch's pixels are normalised before they are predicted.
-        crop_min: smallest area of the crop, as a share of the face.
+        mask_ratio: share of the patches that is masked out.
+        decoder_dim: width of the decoder.
+        decoder_depth: number of transformer blocks of the decoder.
+        decoder_heads: number of attention heads of the decoder.
+        norm_pix_loss: predict the pixels of each patch normalised to mean 0 and deviation 1.
+        crop_min: smallest area of a random crop, as a share of the image's area.
     """
 
     mask_ratio: float = option(0.75, above=0, below=1)

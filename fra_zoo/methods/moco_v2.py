@@ -37,11 +37,12 @@ class MoCoV2Config(MomentumConfig):
     """Options of MoCo v2.
 
     Attributes:
-        dim: width of queries and keys.
-        hidden_dim: hidden width of the head; by default that of the backbone's embedding.
-        queue: keys that are kept.
-        temperature: of the contrast.
-        norm_groups: on one process, groups of the batch that batch norms see apart, as several processes would.
+        dim: width of the embeddings that are compared.
+        hidden_dim: hidden width of the projection head; by default the width of the backbone's features.
+        queue: number of earlier embeddings that are kept as negatives.
+        temperature: temperature of the contrastive loss.
+        norm_groups: number of groups that a batch is split into for the batch norms on one process, as if it were
+            spread over so many.
     """
 
     ema_momentum: float = option(0.999, range=PROBABILITY)

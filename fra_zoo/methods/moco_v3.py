@@ -40,10 +40,11 @@ class MoCoV3Config(MomentumConfig):
     """Options of MoCo v3; what is None is the paper's for the backbone, ViT or not.
 
     Attributes:
-        crop_min: smallest area of a view's crop; 0.08 for ViTs, else 0.2.
-        temperature: 0.2 for ViTs, else 1.
-        hidden_dim, dim: hidden and output width of projector and predictor.
-        freeze_patches: whether a ViT's patch embedding stays random.
+        crop_min: smallest area of a random crop, as a share of the image's area; by default 0.08 for a ViT, else 0.2.
+        temperature: temperature of the contrastive loss; by default 0.2 for a ViT, else 1.
+        hidden_dim: hidden width of the projector and the predictor.
+        dim: output width of the projector and the predictor.
+        freeze_patches: keep the patch embedding of a ViT as it is at the start.
     """
 
     ema_momentum: float = option(0.99, range=PROBABILITY)

@@ -13,13 +13,14 @@ import timm
 from torch import nn
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.io.diagnosis import read_json
 from fra_zoo.io.paths import display_path
 from fra_zoo.io.remote import PREFIX, fetch, hub_errors
 from fra_zoo.io.weights import CONFIG, WEIGHTS, export_folder, load_into, read_safetensors
 from fra_zoo.models import zoo as _zoo
 from fra_zoo.models.answer import ANSWER
 from fra_zoo.models.build import check_name
+from fra_zoo.models.config_file import read_model_config
+from fra_zoo.models.fit import FEATURES_ONLY, classifier_names, fit_state, maps_only
 from fra_zoo.models.preprocessing import PREPROCESSING
 
 _LOCAL = "local-dir:"
@@ -48,7 +49,9 @@ def create_model(
         num_classes: of a fresh classifier; 0 is none. By default that of the weights, if they have one.
         checkpoint_path: a safetensors file of this architecture; its classifier is left out if it is of another size
             and `num_classes` was given.
-        **timm_kwargs: passed to timm.
+        **timm_kwargs: passed to timm. With `in_chans` of another number a first convolution is adapted, with `img_size`
+            the positions of a ViT are resampled, and `features_only=True` gives a model of the weights' maps, all as
+            in timm.
 
     The model's `classifier_loaded` says whether its classifier came from weights: a fresh one answers at random.
 
@@ -57,6 +60,10 @@ def create_model(
             or weights without a classifier where `num_classes` was not given.
     """
     asked = num_classes is not None
+    if timm_kwargs.get("features_only"):
+        features = {key: timm_kwargs.pop(key) for key in FEATURES_ONLY if key in timm_kwargs}
+        whole = create_model(name, pretrained, num_classes=0, checkpoint_path=checkpoint_path, **timm_kwargs)
+        return maps_only(whole, features)
     if pretrained:
         name = _zoo.source(name) or name
     if name.startswith((_LOCAL, PREFIX)):
@@ -89,10 +96,9 @@ def load_weights(model: Any, file: str | Path, *, fresh_classifier: bool = False
     Raises:
         FraZooError: if the file is of another architecture, or lacks a classifier that the model must have.
     """
-    state = read_safetensors(file)
+    state = fit_state(model, read_safetensors(file), str(file))
     classifier = model.get_classifier()
-    heads = model.pretrained_cfg.get("classifier") or ()
-    heads = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
+    heads = tuple(f"{head}." for head in classifier_names(model))
     own = model.state_dict()
     keys = {key for key in {*state, *own} if key.startswith(heads or ("\0",))}
     fits = all(key in own and key in state and own[key].shape == state[key].shape for key in keys)
@@ -130,11 +136,12 @@ def model_folder(name: str, *, optional: Sequence[str] = ()) -> Path:
 
 def _from_folder(name: str, num_classes: int | None, timm_kwargs: dict[str, Any]) -> nn.Module:
     path = model_folder(name)
-    config = read_json(path / CONFIG)
+    config = read_model_config(path / CONFIG)
     try:
         model: Any = timm.create_model(f"{_LOCAL}{path}", pretrained=False, num_classes=num_classes, **timm_kwargs)
-    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
-        raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {error}") from error
+    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError, AssertionError, IndexError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FraZooError(f"{path}/config.json describes a model that timm cannot build: {reason}") from error
     load_weights(model, path / WEIGHTS, fresh_classifier=num_classes is not None)
     # What timm's configuration has no word for.
     model.pretrained_cfg |= {name: config[name] for name in (PREPROCESSING, ANSWER) if config.get(name)}

@@ -60,6 +60,11 @@ def build_backbone(name: str, image_size: int, *, zero_init_last: bool | None = 
         **kwargs: passed to timm.
     """
     check_name(name)
+    if kwargs.pop("pretrained", False):
+        raise FraZooError(
+            f"backbone '{name}': pretrained is no option of a fresh backbone; a pre-training starts from weights with "
+            f"--init {name} (in Python init='{name}'), which also takes hf-hub:ORG/NAME, a folder or a file"
+        )
     if fixed_size(name):
         kwargs.setdefault("img_size", image_size)
     try:

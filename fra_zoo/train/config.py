@@ -25,55 +25,80 @@ from fra_zoo.models.model_config import BackboneConfig, ModelConfig
 class TrainConfig(Options):
     """Options of every run."""
 
-    output: str = option("runs/run", "run folder; made if it is not there", private=True, may_change=True)
+    output: str = option(
+        "runs/run", "run folder to write; it is made if it does not exist", private=True, may_change=True
+    )
     dataset: DatasetConfig = section(DatasetConfig)
     optim: OptimConfig = section(OptimConfig)
-    image_size: int = option(64, "side of a view, pixels", SIDE)
-    load_size: int | None = option(None, "side to decode to, pixels; default image_size", SIDE)
-    seed: int = option(0, "of weights, order and augmentation", SEED)
+    image_size: int = option(64, "side of the images that the network sees, in pixels", SIDE)
+    load_size: int | None = option(
+        None, "side that images are decoded and cached at, in pixels; by default image_size", SIDE
+    )
+    seed: int = option(0, "seed of the first weights, the order of the faces and the augmentations", SEED)
     precision: str = option(
-        "auto", "auto (bf16 where the hardware has it), bf16, fp16 or fp32", choices=("auto", "bf16", "fp16", "fp32")
+        "auto",
+        "precision of the computation; auto is bf16 where the hardware computes in it, else fp32",
+        choices=("auto", "bf16", "fp16", "fp32"),
     )
     threads: int | None = option(
-        None, "CPU threads of each process; default: all cores, shared among the processes", COUNT, may_change=True
+        None,
+        "number of CPU threads of each process; by default the cores are shared among the processes",
+        COUNT,
+        may_change=True,
     )
-    compile: bool = option(False, "torch.compile the task")
+    compile: bool = option(False, "compile the training step with torch.compile")
     gradient_checkpointing: bool = option(
-        False, "keep each block's input alone and compute the block again going back: less memory, slower"
+        False,
+        "save memory and take longer: keep only the input of each block and compute the block again for the gradient",
     )
-    sync_batchnorm: bool = option(False, "batch norm over all processes")
+    sync_batchnorm: bool = option(False, "compute the statistics of batch norms over all processes together")
     workers: int = option(
-        0, "decoding processes (streaming: threads), when nothing is cached", WORKERS, may_change=True
+        0,
+        "number of processes that decode images while nothing is cached; with --streaming, number of threads",
+        WORKERS,
+        may_change=True,
     )
     cache: str = option(
         "none",
-        "where decoded images are kept: none, ram (of each process), disk (once a machine, for later runs too), device",
+        "where decoded images are kept: nowhere, in the memory of each process, on disk (one file for all processes "
+        "and later runs of a machine), or on the GPU",
         choices=CACHES,
         may_change=True,
     )
-    streaming: bool = option(False, "read shards as they come, from disk, a web server or the Hub")
-    steps_per_epoch: int | None = option(None, "length of an epoch when streaming", COUNT)
-    shard_seconds: float = option(120.0, "after which a try to read a shard is given up", POSITIVE, may_change=True)
+    streaming: bool = option(
+        False, "read shards one after the other, from disk, a web server or the Hub, instead of all faces at random"
+    )
+    steps_per_epoch: int | None = option(None, "number of steps in an epoch, needed with --streaming", COUNT)
+    shard_seconds: float = option(
+        120.0, "seconds after which an attempt to read a shard is given up", POSITIVE, may_change=True
+    )
     process_seconds: float = option(
-        1800.0, "after which a process that does not come or does not answer is given up", POSITIVE, may_change=True
+        1800.0, "seconds to wait for a process that does not start or does not answer", POSITIVE, may_change=True
     )
     bad_images_limit: float = option(
-        0.01, "share of unreadable images that stops the run", PROBABILITY, may_change=True
+        0.01, "stop the run if more than this share of the images cannot be read", PROBABILITY, may_change=True
     )
     resume: str = option(
         "never",
-        "auto continues the run in output, never starts again and refuses a used folder",
+        "auto goes on from the newest checkpoint in the run folder; never starts a new run and refuses a used folder",
         choices=("auto", "never"),
         may_change=True,
     )
-    save_every: int = option(1, "epochs between checkpoints", COUNT, may_change=True)
-    save_steps: int | None = option(None, "steps between checkpoints, besides the epochs'", COUNT, may_change=True)
-    keep: int = option(2, "checkpoints to keep", COUNT, may_change=True)
-    evaluate_every: int | None = option(
-        None, "epochs between evaluations; 0 is only at both ends; default 1", at_least=0, may_change=True
+    save_every: int = option(1, "number of epochs between two checkpoints", COUNT, may_change=True)
+    save_steps: int | None = option(
+        None, "number of steps between two checkpoints, in addition to those of epochs", COUNT, may_change=True
     )
-    log_every: int = option(10, "steps between log lines", COUNT, may_change=True)
-    tracker: str = option("tensorboard", "tensorboard, wandb, … or none, through Accelerate", may_change=True)
+    keep: int = option(2, "number of newest checkpoints to keep", COUNT, may_change=True)
+    evaluate_every: int | None = option(
+        None,
+        "number of epochs between two evaluations; by default 1; 0 evaluates only before and after the run",
+        at_least=0,
+        may_change=True,
+    )
+    log_every: int = option(10, "number of steps between two lines of metrics", COUNT, may_change=True)
+    tracker: str = option(
+        "tensorboard", "where Accelerate reports metrics: tensorboard, wandb and others, or none", may_change=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -100,12 +125,30 @@ class PretrainConfig(TrainConfig):
 
     method: MethodChoice = section(MethodChoice)
     backbone: BackboneConfig = section(BackboneConfig)
-    shard: bool = option(
-        False, "split weights, gradients and moments over the processes, for nets too large for one", may_change=True
+    init: str | None = option(
+        None,
+        "weights that the backbone starts from: a timm or zoo name (with a tag or without), hf-hub:ORG/NAME, a run "
+        "folder or an export, or a file in any layout that `fra-zoo convert` reads; by default random weights",
+        named=True,
+        may_change=True,
     )
-    probe_dataset: str | None = option(None, "labelled dataset for probe and kNN; default: dataset")
-    probe_root: str | None = option(None, "its root; default: root", private=True, may_change=True)
-    probe_images: int = option(2000, "faces of each split in probe and kNN; 0 is none", at_least=0, may_change=True)
+    shard: bool = option(
+        False,
+        "split weights, gradients and optimizer state over the processes (FSDP2), for a network too large for one",
+        may_change=True,
+    )
+    probe_dataset: str | None = option(
+        None, "labelled dataset that linear probe and kNN measure on; by default the training dataset"
+    )
+    probe_root: str | None = option(
+        None, "folder of probe_dataset; by default that of the training dataset", private=True, may_change=True
+    )
+    probe_images: int = option(
+        2000,
+        "number of faces of each split that linear probe and kNN read; 0 measures neither",
+        at_least=0,
+        may_change=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -129,12 +172,13 @@ class FinetuneConfig(Tuning, TrainConfig):
     objective: ObjectiveChoice = section(ObjectiveChoice)
     protocol: str = option(
         "strict",
-        "strict (choose on valid, look at test once) or fra (as published, choose on test)",
+        "strict chooses the epoch on valid and looks at test once; fra chooses it on test, as FRA was published",
         choices=("strict", "fra"),
     )
     sampling: str = option(
         "auto",
-        "plain, balanced, class_batches; auto is the objective's",
+        "how faces are drawn: plain (each once an epoch), balanced (each class equally often), class_batches (all "
+        "classes equally often in each batch), or auto, the objective's own way",
         choices=("auto", "plain", "balanced", "class_batches"),
     )
     luminance: str = option(
@@ -143,11 +187,15 @@ class FinetuneConfig(Tuning, TrainConfig):
         "(where the training faces are gray), always or never",
         choices=("auto", "always", "never"),
     )
-    face_margin: float = option(0.0, "exported: room a predictor leaves around a found face, share of its side", MARGIN)
-    align: bool = option(True, "exported: whether a predictor turns faces upright")
-    label_fraction: float = option(1.0, "share of the labelled faces to train on, the same of each class", SHARE)
-    flip_average: bool = option(False, "measured and exported: the mean answer for a face and its mirror image")
-    calibrate: bool = option(False, "divide the chosen classifier by the temperature that fits valid best")
+    face_margin: float = option(
+        0.0, "space that a predictor leaves around a face, as a share of its side; only exported", MARGIN
+    )
+    align: bool = option(True, "whether a predictor turns faces upright; only exported")
+    label_fraction: float = option(1.0, "share of the labelled faces to train on, the same share of each class", SHARE)
+    flip_average: bool = option(
+        False, "answer with the mean over a face and its mirror image, in evaluation and in the export"
+    )
+    calibrate: bool = option(False, "scale the logits of the chosen classifier by the temperature that fits valid best")
 
     def __post_init__(self) -> None:
         super().__post_init__()

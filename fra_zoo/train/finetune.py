@@ -14,8 +14,6 @@ from fra_zoo.data.splits import class_shares
 from fra_zoo.errors import FraZooError
 from fra_zoo.fer import create_objective
 from fra_zoo.fer.objective import OBJECTIVES
-from fra_zoo.models import create_model
-from fra_zoo.models.build import fixed_size
 from fra_zoo.models.luminance import use_gray_normalization
 from fra_zoo.runtime.distributed import use_rank0_buffers
 from fra_zoo.train.best_model import BestModelSelector
@@ -102,14 +100,11 @@ def finetune(argv: Sequence[str]) -> RunFolder:
 
 def build_classifier(config: FinetuneConfig, classes: int, *, small_start: bool) -> Any:
     """The model with a fresh classifier: as the model starts it, or, as FRA published, from N(0, 0.01) and bias 0."""
-    name, options = config.model.name, dict(config.model.args)
-    if ":" not in name and fixed_size(name):
-        options.setdefault("img_size", config.image_size)
-    model: Any = create_model(name, config.model.pretrained, num_classes=classes, **options)
+    model: Any = config.model.build(num_classes=classes, image_size=config.image_size)
     classifier = model.get_classifier()
     if not isinstance(classifier, torch.nn.Linear):
         raise FraZooError(
-            f"model '{name}' has no plain linear classifier ({type(classifier).__name__}); choose another"
+            f"model '{config.model.name}' has no plain linear classifier ({type(classifier).__name__}); choose another"
         )
     if small_start:
         torch.nn.init.normal_(classifier.weight, std=0.01)

@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import set_seed
+from tqdm.auto import tqdm
 
 from fra_zoo.config import flat, published, read
 from fra_zoo.data.dataset_config import DatasetConfig
 from fra_zoo.data.identity import identity
+from fra_zoo.errors import FraZooError
 from fra_zoo.hub import export_model
+from fra_zoo.io.files import TRAINING, read_mapping
+from fra_zoo.io.paths import display_path
+from fra_zoo.methods import Method
 from fra_zoo.train.config import PretrainConfig
 from fra_zoo.train.loop import Trainer
 from fra_zoo.train.monitor import Monitor
 from fra_zoo.train.plan import make_plan, micro_batch
 from fra_zoo.train.processes import agree, process_errors
-from fra_zoo.train.run_folder import RunFolder
+from fra_zoo.train.run_folder import CONFIG, RunFolder
 from fra_zoo.train.run_info import write_run_info
 from fra_zoo.train.settings import make_settings, shared_facts, versions
 from fra_zoo.train.setup import build_optimizer_and_task, load_data, make_accelerator, make_loader, start_trackers
@@ -32,7 +37,13 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     config = reading.config
     accelerator = make_accelerator(config)
     set_seed(config.seed)
-    method = config.method.build(config.backbone, config.image_size)
+    run = RunFolder(config.output)
+    goes_on = config.resume == "auto" and run.latest() is not None
+    if goes_on:  # its weights are the checkpoint's; what it began with stays in its settings
+        config.init = _initial_weights_of(run)
+    method = config.method.build(config.backbone, config.image_size, None if goes_on else config.init)
+    if accelerator.is_main_process and not goes_on:
+        _say_start(config, method)
     config.optim = method.optim.replace(**reading.overrides("optim")).resolved()
     data = load_data(config, "train")
     if method.needs_text:
@@ -45,7 +56,6 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     split = config.shard and accelerator.num_processes > 1
     twin = copy.deepcopy(method) if split else None
     task, optimizer = build_optimizer_and_task(method, config, plan, accelerator.device if split else None)
-    run = RunFolder(config.output)
     checkpoint = run.latest()
     if accelerator.is_main_process:
         more = {"data": data_identity, "versions": versions()}
@@ -82,6 +92,25 @@ def pretrain(argv: Sequence[str]) -> RunFolder:
     accelerator.end_training()
     run.stopped_by = trainer.stopped_by
     return run
+
+
+def _say_start(config: PretrainConfig, method: Method) -> None:
+    """Say what the backbone starts from, also where its name sounds like weights and none were asked for."""
+    name = config.backbone.name
+    if method.initial_weights is not None:
+        tqdm.write(str(method.initial_weights))
+    elif ":" in name or "." in name:
+        tqdm.write(f"{display_path(name)} starts from random weights; --init {display_path(name)} starts from its own")
+
+
+def _initial_weights_of(run: RunFolder) -> str | None:
+    """What a run that goes on began with, as its settings say."""
+    for file in (CONFIG, TRAINING):
+        try:
+            return read_mapping(run.path / file).get("init")
+        except FraZooError:  # damaged: `RunFolder.open` says so
+            continue
+    return None
 
 
 def _probe_data(config: PretrainConfig, data: Any) -> Any:

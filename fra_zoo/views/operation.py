@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fra_zoo.registry import Registry
+from fra_zoo.runtime.moved import moved_method, take_old_overrides
 from fra_zoo.views.random import fold
 
 OPERATIONS: Registry[type[Operation]] = Registry("operation", "fra_zoo.views.operations")
@@ -46,12 +47,18 @@ class Operation:
                 return view._replace(images=on_chosen(view.images, chosen, lambda x, _: 1.0 - x))
     """
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        take_old_overrides(cls, {"clean": "eval_view"})
+
     def __call__(self, view: View, keys: Int[Tensor, " b"], size: int) -> View:
         raise NotImplementedError
 
     def eval_view(self) -> Operation | None:
         """What is left of it in the view of evaluation, where nothing is random; None if nothing is."""
         return None
+
+    clean = moved_method("clean", "eval_view")
 
     @classmethod
     def own_keys(cls, keys: Int[Tensor, " b"]) -> Int[Tensor, " b"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from fra_zoo.runtime.moved import moved_method
 from fra_zoo.views.operation import Operation
 from fra_zoo.views.operations.color_jitter import ColorJitter
 from fra_zoo.views.operations.gaussian_blur import blur
@@ -40,6 +41,8 @@ class ViewSpec:
         view = ViewSpec(self.size, tuple(operation for operation in left if operation is not None))
         return view.gray() if self.photometric else view
 
+    clean = moved_method("clean", "eval_view")
+
     def gray(self) -> ViewSpec:
         """The same view with FER+'s photometric step in the place of the normalisation, and its way to resize."""
         ways: dict[type[Operation], Operation] = {Resize: Warp(), Normalize: Photometric()}
@@ -62,26 +65,26 @@ class ViewSpec:
     @property
     def mean(self) -> Channels:
         """Of the normalisation, RGB, on a 0 to 1 scale."""
-        found = self._first(Normalize)
-        return found.mean if found else (0.0, 0.0, 0.0)
+        step = self._first(Normalize)
+        return step.mean if step else (0.0, 0.0, 0.0)
 
     @property
     def std(self) -> Channels:
         """Of the normalisation, RGB, on a 0 to 1 scale."""
-        found = self._first(Normalize)
-        return found.std if found else (1.0, 1.0, 1.0)
+        step = self._first(Normalize)
+        return step.std if step else (1.0, 1.0, 1.0)
 
     @property
     def interpolation(self) -> Interpolation:
         """Filter of the resize."""
-        found = self._first(Resize) or self._first(RandomResizedCrop)
-        return found.interpolation if found else "bilinear"
+        step = self._first(Resize) or self._first(RandomResizedCrop)
+        return step.interpolation if step else "bilinear"
 
     @property
     def clean_centre(self) -> float:
         """Share of each side that the view of evaluation keeps around the centre."""
-        found = self.eval_view()._first(Resize)
-        return found.centre if found else 1.0
+        step = self.eval_view()._first(Resize)
+        return step.centre if step else 1.0
 
     def _first(self, kind: type[Kind]) -> Kind | None:
         return next((operation for operation in self.operations if isinstance(operation, kind)), None)

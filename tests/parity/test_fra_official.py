@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fra_zoo.hub.convert import method_from_checkpoint
-from fra_zoo.hub.layouts.fra import rename_fra
 from fra_zoo.layers.ema import momentum_at
+from fra_zoo.models.layouts.fra import rename_fra
 
 FILES = sorted(Path(os.environ.get("FRA_ZOO_GOLDEN", Path(__file__).parent / "golden")).glob("*.safetensors"))
 close = {"rtol": 0.0, "atol": 1e-9}

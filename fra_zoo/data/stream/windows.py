@@ -13,7 +13,7 @@ import torch
 from fra_zoo.data.stream.fetching import DeadShard
 from fra_zoo.data.stream.shards import Shards
 from fra_zoo.data.stream.tars import Row
-from fra_zoo.errors import FraZooError
+from fra_zoo.errors import FraZooError, redact
 from fra_zoo.views.random import fold, sample_keys, uniform
 
 
@@ -118,7 +118,7 @@ class Windows:
                     ) from error
                 dead.append(file)
                 self.dead[file] = str(error)
-                print(f"shard skipped: {file} ({error})", file=sys.stderr)
+                print(redact(f"shard skipped: {file} ({error})"), file=sys.stderr)
         key = fold(fold(torch.tensor(self.seed), cursor.turn), cursor.window * self.world + self.rank)
         order = uniform(fold(key.expand(len(rows)), torch.arange(len(rows))), 1)[:, 0].argsort()
         return replace(cursor, dead=tuple(dead)), [rows[place] for place in order.tolist()]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from fra_zoo.methods.parts.method import METHODS, Method
 from fra_zoo.models.build import build_backbone
+from fra_zoo.models.initial_weights import load_initial_weights
 
 
 def build_method(
@@ -17,12 +19,20 @@ def build_method(
     image_size: int,
     preset: str | None = None,
     backbone_args: dict[str, Any] | None = None,
+    init: str | Path | None = None,
     **options: Any,
 ) -> Method:
-    """A registered method with fresh heads; a backbone that is given by name is fresh too. See `create_method`."""
+    """A registered method with fresh heads over a backbone, which is fresh too if it is given by name.
+
+    With `init` the backbone starts from those weights, before the method makes a target network of it. See
+    `create_method`.
+    """
     method = METHODS.get(name)
     config = method.options(preset, options)
     if isinstance(backbone, str):
         backbone = build_backbone(backbone, image_size, zero_init_last=method.zero_init_last, **(backbone_args or {}))
         method.start(backbone)
-    return method(backbone, image_size, config)
+    loaded = None if init is None else load_initial_weights(backbone, init)
+    built = method(backbone, image_size, config)
+    built.initial_weights = loaded
+    return built

@@ -15,6 +15,7 @@ from fra_zoo.config.fields import PROBABILITY, SHARE, Options, option
 from fra_zoo.errors import FraZooError, nearest
 from fra_zoo.layers.ema import ema_update, frozen_copy, momentum_at
 from fra_zoo.layers.features import DenseFeatures
+from fra_zoo.models.initial_weights import LoadedWeights
 from fra_zoo.registry import Registry
 from fra_zoo.task import Task
 from fra_zoo.views.spec import ViewSpec, byol_views
@@ -36,13 +37,15 @@ class Method(Task):
         config: the method's options.
 
     Class attributes: `presets`, named sets of options; `needs_text`, whether faces come with texts; `zero_init_last`,
-    whether a ResNet that is built for it starts with a zero last norm in each block.
+    whether a ResNet that is built for it starts with a zero last norm in each block. Attribute `initial_weights`: what
+    the backbone started from, or None.
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     needs_text: ClassVar[bool] = False
     zero_init_last: ClassVar[bool] = True
+    initial_weights: LoadedWeights | None = None
 
     def __init__(self, backbone: nn.Module, image_size: int, config: Any) -> None:
         super().__init__()
@@ -70,9 +73,9 @@ class MomentumConfig(MethodConfig):
     """Options of methods with a target network and two views.
 
     Attributes:
-        crop_min: smallest area of a view's crop, as a share of the face.
-        ema_momentum: share of the old target that each step keeps.
-        ema_schedule: `cosine` lets it rise to 1, `constant` does not.
+        crop_min: smallest area of a random crop, as a share of the image's area.
+        ema_momentum: share of its old weights that the target network keeps in each step.
+        ema_schedule: whether ema_momentum rises to 1 along a cosine or stays constant.
     """
 
     crop_min: float = option(0.2, range=SHARE)

@@ -16,8 +16,10 @@ from fra_zoo.models.model_config import BackboneConfig
 class MethodChoice(Part):
     """A registered self-supervised method with its options."""
 
-    name: str = option("fra", "registered method")
-    preset: str | None = option(None, "a named set of the method's options, such as official")
+    name: str = option("fra", "self-supervised method (see `fra-zoo list methods`)")
+    preset: str | None = option(
+        None, "named set of options of the method, such as official: FRA as its published code has it"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -31,7 +33,13 @@ class MethodChoice(Part):
     def options(self) -> Any:
         return self._options
 
-    def build(self, backbone: BackboneConfig, image_size: int) -> Method:
-        """The method over a fresh backbone."""
-        options = asdict(self._options)
-        return create_method(self.name, backbone.name, image_size=image_size, backbone_args=backbone.args, **options)
+    def build(self, backbone: BackboneConfig, image_size: int, init: str | None = None) -> Method:
+        """The method over a fresh backbone, or one that starts from the weights `init`."""
+        return create_method(
+            self.name,
+            backbone.name,
+            image_size=image_size,
+            backbone_args=backbone.args,
+            init=init,
+            **asdict(self._options),
+        )

@@ -6,14 +6,14 @@ import argparse
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import fra_zoo
 from fra_zoo.cli import main
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub.convert import convert_checkpoint, method_from_checkpoint
-from fra_zoo.hub.layout import LAYOUTS, register_layout, without_prefix
 from fra_zoo.io.weights import read_checkpoint
+from fra_zoo.models.layout import LAYOUTS, register_layout, without_prefix
 from tests.hub.foreign.states import prefixed, random_state
 
 
@@ -79,3 +79,31 @@ def test_options_beside_the_tensors_are_read_and_other_classes_named(tmp_path):
         (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\n")
         with pytest.raises(FraZooError, match=f"{name} is a pointer of Git LFS .*git lfs pull"):
             read_checkpoint(tmp_path / name)
+
+
+WRAPPED = {
+    "compiled": lambda named: {"state_dict": named("_orig_mod.encoder_q.")},
+    "compiled and parallel": lambda named: {"state_dict": named("module._orig_mod.encoder_q.")},
+    "a wrapped part": lambda named: {"state_dict": named("encoder_q.module.")},
+    "sharded": lambda named: {"model": named("_fsdp_wrapped_module.encoder_q._checkpoint_wrapped_module.")},
+    "a wrapper in a wrapper": lambda named: {"model": {"state_dict": named("encoder_q.")}, "epoch": 3},
+    "a name of somebody's own": lambda named: {"weights_of_it": named("encoder_q."), "optimizer": {"state": {}}},
+    "Lightning": lambda named: {"state_dict": named("model.encoder_q."), "loops": {}},
+}
+
+
+@pytest.mark.parametrize("what", WRAPPED)
+def test_what_trainers_wrap_around_a_model_is_taken_off(tmp_path, what):
+    state = random_state("test_resnet", num_classes=0).state_dict()
+    content = WRAPPED[what](lambda before: {f"{before}{key}": value for key, value in state.items()})
+    torch.save(content, tmp_path / "c.pth")
+    done = convert_checkpoint(tmp_path / "c.pth", tmp_path / "out", backbone="test_resnet", image_size=32)
+    assert done.layout == "moco_v2"
+    converted = load_file(tmp_path / "out" / "model.safetensors")
+    assert all(converted[key].equal(value) for key, value in state.items())
+
+
+def test_two_models_under_one_name_are_told_apart_by_nobody(tmp_path):
+    save_file({"encoder_q.w": torch.zeros(2), "module.encoder_q.w": torch.ones(2)}, tmp_path / "c.safetensors")
+    with pytest.raises(FraZooError, match=r"holds encoder_q\.w twice with other values"):
+        read_checkpoint(tmp_path / "c.safetensors")

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 import fra_zoo
 from fra_zoo.errors import FraZooError
 from fra_zoo.hub.convert import convert_checkpoint, method_from_checkpoint
-from fra_zoo.hub.layouts.fra import rename_fra
 from fra_zoo.methods import create_method
+from fra_zoo.models.layouts.fra import rename_fra
 
 OURS_TO_PUBLISHED = [
     ("features.backbone.", "backbone."),

@@ -19,7 +19,7 @@ Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class FoundMethod:
+class CheckpointMethod:
     """A method of ours with its heads, where the checkpoint has all of it.
 
     Attributes:
@@ -35,8 +35,8 @@ class FoundMethod:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a layout finds in a checkpoint.
+class CheckpointContent:
+    """What a layout reads out of a checkpoint.
 
     Attributes:
         weights: of the backbone or classifier, under timm's names.
@@ -46,7 +46,7 @@ class Found:
 
     weights: State
     used: tuple[str, ...]
-    method: FoundMethod | None = None
+    method: CheckpointMethod | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Layout:
         crop_pct: share of the side around the centre that it looks at.
     """
 
-    read: Callable[[State], Found]
+    read: Callable[[State], CheckpointContent]
     known_by: str
     not_by: str | None
     backbone: str
@@ -79,7 +79,7 @@ class Layout:
         return has(self.known_by) and not (self.not_by and has(self.not_by))
 
 
-LAYOUTS: Registry[Layout] = Registry("layout", "fra_zoo.hub.layouts")
+LAYOUTS: Registry[Layout] = Registry("layout", "fra_zoo.models.layouts")
 
 
 def register_layout(
@@ -91,15 +91,15 @@ def register_layout(
     mean: Colour = IMAGENET_DEFAULT_MEAN,
     std: Colour = IMAGENET_DEFAULT_STD,
     crop_pct: float = 1.0,
-) -> Callable[[Callable[[State], Found]], Callable[[State], Found]]:
+) -> Callable[[Callable[[State], CheckpointContent]], Callable[[State], CheckpointContent]]:
     """Decorator of a function that reads a layout; see `Layout`.
 
     @register_layout("simclr", known_by=r"encoder\\.", backbone="resnet50")
-    def simclr(state: State) -> Found:
+    def simclr(state: State) -> CheckpointContent:
         return without_prefix(state, r"encoder\\.")
     """
 
-    def put(read: Callable[[State], Found]) -> Callable[[State], Found]:
+    def put(read: Callable[[State], CheckpointContent]) -> Callable[[State], CheckpointContent]:
         LAYOUTS.register(name)(Layout(read, known_by, not_by, backbone, mean, std, crop_pct))
         return read
 
@@ -126,7 +126,7 @@ def recognise_layout(state: Mapping[str, Tensor], where: str | Path) -> str:
     raise FraZooError(f"{where} has the keys of no layout that is known ({', '.join(LAYOUTS.list())}): {first}, …")
 
 
-def without_prefix(state: State, prefix: str, dropped: str = r"(fc|head)\.") -> Found:
+def without_prefix(state: State, prefix: str, dropped: str = r"(fc|head)\.") -> CheckpointContent:
     """The tensors whose keys begin with the pattern `prefix`, without it, but for those that then match `dropped`."""
     weights, used = {}, []
     for key, value in state.items():
@@ -135,4 +135,4 @@ def without_prefix(state: State, prefix: str, dropped: str = r"(fc|head)\.") -> 
         if match and not re.match(dropped, name):
             weights[name] = value
             used.append(key)
-    return Found(weights, tuple(used))
+    return CheckpointContent(weights, tuple(used))

@@ -1,6 +1,6 @@
 """BYOL as LEWEL's code saves it (https://github.com/LayneH/LEWEL), from which FRA's grew."""
 
-from fra_zoo.hub.layout import Found, State, register_layout, without_prefix
+from fra_zoo.models.layout import CheckpointContent, State, register_layout, without_prefix
 from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD
 
 
@@ -12,6 +12,6 @@ from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD
     mean=VGGFACE2_MEAN,
     std=VGGFACE2_STD,
 )
-def byol(state: State) -> Found:
+def byol(state: State) -> CheckpointContent:
     """The online network's backbone."""
     return without_prefix(state, r"online_net\.backbone\.")

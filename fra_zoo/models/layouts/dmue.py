@@ -7,8 +7,8 @@ import re
 import torch
 from timm.data.constants import IMAGENET_INCEPTION_MEAN, IMAGENET_INCEPTION_STD
 
-from fra_zoo.hub.layout import Found, State, register_layout
 from fra_zoo.layers.norm import fold_into_linear
+from fra_zoo.models.layout import CheckpointContent, State, register_layout
 
 _NECK = [f"bottleneck.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
 
@@ -21,7 +21,7 @@ _NECK = [f"bottleneck.{part}" for part in ("weight", "bias", "running_mean", "ru
     std=IMAGENET_INCEPTION_STD,
     crop_pct=224 / 256,
 )
-def dmue(state: State) -> Found:
+def dmue(state: State) -> CheckpointContent:
     """The target branch, the last of all, with the neck folded into the classifier."""
     key_of = {key.removeprefix("base."): key for key in state}
     branches = [int(m[1]) for name in key_of if (m := re.match(r"layer4_(\d+)\.", name))]
@@ -38,4 +38,4 @@ def dmue(state: State) -> Found:
         scale, shift, mean, var = (state[key_of[name]] for name in neck)
         weight, bias = fold_into_linear(weight, scale, shift, mean, var)
     used = tuple(key_of[name] for name in (*taken, classifier, *neck))
-    return Found({**weights, "fc.weight": weight, "fc.bias": bias}, used)
+    return CheckpointContent({**weights, "fc.weight": weight, "fc.bias": bias}, used)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from fra_zoo.errors import FraZooError
-from fra_zoo.hub.layout import Found, FoundMethod, State, register_layout, without_prefix
+from fra_zoo.models.layout import CheckpointContent, CheckpointMethod, State, register_layout, without_prefix
 from fra_zoo.views.spec import VGGFACE2_MEAN, VGGFACE2_STD
 
 # Published name to ours, inside `online_net.` and `target_net.`; then of what stands outside of them.
@@ -28,7 +28,7 @@ _REGIONS = r"online_net\.neck\.proj_attn\."
 
 
 @register_layout("fra", known_by=_REGIONS, backbone="resnet50", mean=VGGFACE2_MEAN, std=VGGFACE2_STD)
-def fra(state: State) -> Found:
+def fra(state: State) -> CheckpointContent:
     """The whole method in its `official` preset; sizes are read off the weights.
 
     Raises:
@@ -36,8 +36,8 @@ def fra(state: State) -> Found:
     """
     renamed = {key: name for key in state if (name := our_name(key)) is not None}
     ours = {name: _as_linear(state[key]) for key, name in renamed.items()}
-    method = FoundMethod("fra", "official", _sizes(ours), ours)
-    return Found(without_prefix(state, r"online_net\.backbone\.").weights, tuple(renamed), method)
+    method = CheckpointMethod("fra", "official", _sizes(ours), ours)
+    return CheckpointContent(without_prefix(state, r"online_net\.backbone\.").weights, tuple(renamed), method)
 
 
 def rename_fra(state: State) -> State:
